@@ -1,0 +1,37 @@
+"""The tree of errors. Each says what failed and with what; its hint is the command that repairs it, its code how we exit."""
+
+from __future__ import annotations
+
+
+class AudioToImageError(Exception):
+    """Anything a person can be told in one line."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Misuse(AudioToImageError):
+    """The command was asked for something that cannot be: a missing file, an empty prompt, steps below one."""
+
+    exit_code = 2
+
+
+class NoSpeech(AudioToImageError):
+    """Nothing was said, so nothing is painted."""
+
+    exit_code = 3
+
+
+class ModelMissing(AudioToImageError):
+    """A model asked for by name is not on this machine."""
+
+    exit_code = 4
+
+
+class Cancelled(AudioToImageError):
+    """The person changed their mind."""
+
+    exit_code = 130
