@@ -1,4 +1,4 @@
-"""The tree of errors. Each says what failed and with what; its hint is the command that repairs it, its code how we exit."""
+"""The tree of errors: each says what failed and with what; its hint is the command that repairs it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,145 @@
+"""What the person prefers, and where things stand.
+
+Comes in: `settings.toml` in the platform's config folder, `AUDIO_TO_IMAGE_*` in the environment, flags; later ones win.
+Goes out: one frozen `Settings`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import platformdirs
+
+from orchestrator.errors import Misuse
+
+APP = "audio-to-image"
+ENVIRONMENT = "AUDIO_TO_IMAGE_"
+
+
+def default_data() -> Path:
+    """Name the folder that keeps recordings, pictures and fetched models."""
+    return Path(platformdirs.user_data_dir(APP, appauthor=False))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every preference, in the one spelling that flags, recipes, JSON and settings.toml share."""
+
+    hearer: str = "auto"
+    speech_model: str = ""  # empty: the full model, else the demo model
+    language: str = "auto"
+    translate: bool = False
+    seconds: float = 10.0
+    silence: float = 0.8  # seconds of silence after speech that end a sentence
+    device: str = ""  # empty: the system's default microphone
+    engine: str = "auto"
+    model: str = ""  # empty: the full model, else the demo model
+    compute_unit: str = "auto"
+    negative: str = ""
+    seed: int | None = None  # none: a new one for each picture
+    steps: int | None = None  # none: the model's own
+    guidance: float | None = None
+    sampler: str | None = None
+    spacing: str | None = None
+    count: int = 1
+    strength: float = 0.8
+    threads: int = 0  # 0: chosen for the model, never more than there are cores
+    keep_audio: bool = False
+    output: Path | None = None
+    data: Path = field(default_factory=default_data)
+
+    @property
+    def recordings(self) -> Path:
+        return self.data / "recordings"
+
+    @property
+    def gallery(self) -> Path:
+        return self.data / "gallery"
+
+    @property
+    def models(self) -> Path:
+        """Where fetched models stand: in a checkout's own models/, else among the data."""
+        checkout = shipped_models()
+        return checkout if (checkout.parent / "pyproject.toml").exists() else self.data / "models"
+
+
+def shipped_models() -> Path:
+    """Find the folder that came with the program and holds the catalogue and the demo models."""
+    package = Path(__file__).resolve().parent
+    inside = package / "models"
+    return inside if inside.exists() else package.parent / "models"
+
+
+def demo_models() -> Path:
+    return shipped_models() / "demo"
+
+
+def settings_file() -> Path:
+    return Path(platformdirs.user_config_dir(APP, appauthor=False)) / "settings.toml"
+
+
+def load(flags: Mapping[str, object] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings: the file, then the environment, then flags that are not None."""
+    environ = os.environ if environment is None else environment
+    chosen = _from_file(settings_file()) | _from_environment(environ)
+    chosen |= {name: value for name, value in (flags or {}).items() if value is not None and name in _kinds()}
+    return replace(Settings(), **chosen)
+
+
+@cache
+def _kinds() -> dict[str, tuple[type, ...]]:
+    """Map each setting to the types it takes, None left out."""
+    hints = get_type_hints(Settings)
+    kinds = {each.name: get_args(hints[each.name]) or (hints[each.name],) for each in fields(Settings)}
+    return {name: tuple(kind for kind in kinds[name] if kind is not type(None)) for name in kinds}
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    hint = f"edit {path}"
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Misuse(f"cannot read the settings in {path}: {error}", hint) from error
+    for name in table.keys() - _kinds().keys():
+        near = difflib.get_close_matches(name, _kinds(), n=1)
+        raise Misuse(f"{path} names an unknown setting, {name!r}", f"did you mean {near[0]!r}?" if near else hint)
+    return {name: _typed(name, value, f"{name} in {path}", hint) for name, value in table.items()}
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    names = {name: ENVIRONMENT + name.upper() for name in _kinds()}
+    given = {name: variable for name, variable in names.items() if environ.get(variable)}
+    return {name: _typed(name, environ[variable], variable, f"unset {variable}") for name, variable in given.items()}
+
+
+def _typed(name: str, value: object, place: str, hint: str) -> object:
+    """Turn what a file or the environment says into the setting's type."""
+    (kind,) = _kinds()[name]
+    try:
+        if kind is bool:
+            return _truth(value)
+        if isinstance(value, bool | list | dict):
+            raise ValueError(value)
+        return kind(str(value)).expanduser() if kind is Path else kind(value)
+    except (TypeError, ValueError) as error:
+        raise Misuse(f"{place} should be {_NAMES[kind]}, not {value!r}", hint) from error
+
+
+_NAMES: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path"}
+
+
+def _truth(value: object) -> bool:
+    truths = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    try:
+        return truths[str(value).lower()]
+    except KeyError as error:
+        raise ValueError(value) from error

@@ -1,0 +1,89 @@
+"""Starts programs, and finds them also where PATH is bare (Shortcuts, launchd). Engines are started by `worker`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestrator.errors import AudioToImageError
+
+HOMES = ("/opt/homebrew/bin", "/usr/local/bin", "/opt/local/bin", str(Path.home() / ".local/bin"))
+STOPPING_SECONDS = 2.0
+
+
+def find(program: str) -> str | None:
+    """Find a program on PATH or where package managers put it."""
+    return shutil.which(program) or shutil.which(program, path=os.pathsep.join(HOMES))
+
+
+def ffmpeg() -> str:
+    """Find ffmpeg: the system's, else the bundled one."""
+    found = find("ffmpeg")
+    if found:
+        return found
+    import imageio_ffmpeg
+
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise AudioToImageError("ffmpeg is not on this machine", install_hint("ffmpeg")) from error
+
+
+def install_hint(package: str) -> str:
+    """Tell the command that installs a system package here."""
+    return f"brew install {package}" if sys.platform == "darwin" else f"sudo apt-get install {package}"
+
+
+def start(args: Sequence[str], *, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own (a terminal's Ctrl-C reaches us alone); stdout and stderr are pipes."""
+    try:
+        return subprocess.Popen(
+            args, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        )
+    except OSError as error:
+        raise _not_startable(args[0], error) from error
+
+
+def run(args: Sequence[str], *, stdin: bytes = b"", seconds: float = 30.0) -> subprocess.CompletedProcess[bytes]:
+    """Run a program to its end and give back what it wrote."""
+    try:
+        return subprocess.run(
+            args, input=stdin, capture_output=True, timeout=seconds, start_new_session=True, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise AudioToImageError(f"{Path(args[0]).name} did not answer within {seconds:g} s") from error
+    except OSError as error:
+        raise _not_startable(args[0], error) from error
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a program: asked first, then made to."""
+    for ask in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            break
+        process.send_signal(ask)
+        try:
+            process.wait(STOPPING_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe:
+            pipe.close()
+
+
+def open_file(path: Path) -> None:
+    """Show a file with the desktop's own viewer, where there is one."""
+    viewer = find("open" if sys.platform == "darwin" else "xdg-open")
+    if viewer:
+        quiet = subprocess.DEVNULL
+        subprocess.Popen([viewer, str(path)], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+
+
+def _not_startable(program: str, error: OSError) -> AudioToImageError:
+    name = Path(program).name
+    return AudioToImageError(f"cannot start {name}: {error.strerror or error}", install_hint(name))
