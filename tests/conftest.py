@@ -1,0 +1,22 @@
+"""Every test has a home, settings and data of its own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in [name for name in os.environ if name.startswith("AUDIO_TO_IMAGE_")]:
+        monkeypatch.delenv(name)
+    for variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("AUDIO_TO_IMAGE_DATA", str(home / "data"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return home

@@ -1,0 +1,123 @@
+"""An engine in a child process: answers, streams, errors, death, and no orphan."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import AudioToImageError, Misuse
+from orchestrator.worker import Elsewhere, Opening
+
+
+class Counter:
+    """A small engine that counts, and can be made to fail in every way an engine fails."""
+
+    def __init__(self, start: int = 0, broken: bool = False) -> None:
+        self.start, self.broken = start, broken
+
+    def load(self) -> None:
+        if self.broken:
+            raise AudioToImageError("the model file is torn", "audio-to-image models get torn")
+
+    def pid(self) -> int:
+        return os.getpid()
+
+    def count(self, marks: Path, until: int) -> Iterator[int]:
+        for number in range(self.start, until):
+            marks.write_text(str(number))
+            time.sleep(0.02)
+            yield number
+
+    def refuse(self) -> None:
+        raise Misuse("steps is 0", "use --steps 20")
+
+    def crash(self) -> None:
+        os.write(2, b"something native went wrong\n")
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+@pytest.fixture
+def counter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Elsewhere]:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    engine = Elsewhere(Opening(name="counting", path="test_worker:Counter", arguments={"start": 3}))
+    yield engine
+    engine.unload()
+
+
+def gone(pid: int, seconds: float = 5.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        state = Path(f"/proc/{pid}/stat")
+        if not state.exists() or state.read_text().rsplit(")", 1)[1].split()[0] == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_the_engine_lives_in_another_process(counter: Elsewhere) -> None:
+    assert counter.ask("pid") != os.getpid()
+
+
+def test_what_a_method_yields_arrives_one_by_one(counter: Elsewhere, tmp_path: Path) -> None:
+    assert list(counter.stream("count", tmp_path / "mark", 6)) == [3, 4, 5]
+
+
+def test_stopping_the_iteration_stops_the_work(counter: Elsewhere, tmp_path: Path) -> None:
+    stream = counter.stream("count", tmp_path / "mark", 10_000)
+    assert next(stream) == 3
+    stream.close()
+    reached = int((tmp_path / "mark").read_text())
+    assert reached < 20
+    assert list(counter.stream("count", tmp_path / "mark", 5)) == [3, 4], "the engine takes the next request"
+
+
+def test_an_error_of_the_engine_keeps_its_kind_and_its_hint(counter: Elsewhere) -> None:
+    with pytest.raises(Misuse, match="steps is 0") as caught:
+        counter.ask("refuse")
+    assert caught.value.hint == "use --steps 20"
+    assert counter.alive
+
+
+def test_an_engine_that_cannot_load_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    engine = Elsewhere(Opening(name="torn", path="test_worker:Counter", arguments={"broken": True}))
+    with pytest.raises(AudioToImageError, match="torn") as caught:
+        engine.ask("pid")
+    assert caught.value.hint == "audio-to-image models get torn"
+    assert not engine.alive
+
+
+def test_a_dead_engine_is_one_clear_error_and_the_next_request_starts_a_new_one(counter: Elsewhere) -> None:
+    first = counter.ask("pid")
+    with pytest.raises(AudioToImageError, match=r"counting engine died.*signal 11.*something native went wrong"):
+        counter.ask("crash")
+    assert counter.ask("pid") != first
+
+
+def test_unloading_ends_the_child(counter: Elsewhere) -> None:
+    pid = counter.ask("pid")
+    counter.unload()
+    assert gone(pid)
+
+
+def test_a_child_whose_parent_is_killed_ends() -> None:
+    program = (
+        "import time; from orchestrator.worker import Elsewhere, Opening\n"
+        "engine = Elsewhere(Opening(name='counting', path='test_worker:Counter'))\n"
+        "print(engine.ask('pid'), flush=True); time.sleep(60)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, env=environment)
+    assert parent.stdout
+    pid = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    assert gone(pid)
