@@ -1,0 +1,72 @@
+# Targets that people and CI share. `make help` lists them.
+
+PYTHON ?= python3
+TORCH := torch==2.13.0
+BIN := .venv/bin
+UV := $(shell command -v uv 2>/dev/null)
+ifdef UV
+INSTALL := VIRTUAL_ENV=.venv $(UV) pip install
+else
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+endif
+SHELL_FILES := pipeline.sh shortcut_install.sh .ci/run tests/system.sh
+PYTHON_FILES := orchestrator tests bench models download_model.py remove_parentheses.py
+
+.PHONY: help demo test check format lock convert demo-models bench clean
+
+help:  ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+
+demo: $(BIN)/installed  ## Set up, and turn a recording that ships with the project into a picture
+	@$(BIN)/audio-to-image picture --show-words --seed 4 models/demo/recordings/01.wav
+
+test: $(BIN)/installed-for-tests check  ## Set up what the tests need; lint, types, shell checks and the whole suite
+	$(BIN)/python -m pytest
+
+check: $(BIN)/installed-for-tests  ## Lint, types and shell checks
+	$(BIN)/ruff format --check $(PYTHON_FILES)
+	$(BIN)/ruff check $(PYTHON_FILES)
+	$(BIN)/mypy
+	sh tests/system.sh check $(SHELL_FILES)
+
+format: $(BIN)/installed-for-tests  ## Format the Python files
+	$(BIN)/ruff format $(PYTHON_FILES)
+	$(BIN)/ruff check --fix $(PYTHON_FILES)
+
+lock:  ## Remake requirements.lock (needs uv)
+	@test -n "$(UV)" || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
+	sh tests/lock.sh
+
+convert: $(BIN)/installed-for-tests  ## Set up what `models convert` needs
+
+demo-models: $(BIN)/installed-for-tests  ## Make the demo models anew, from nothing (hours; QUICK=1: minutes, at toy size)
+	$(BIN)/python models/demo/recipe/make.py $(if $(QUICK),--quick)
+
+bench: $(BIN)/installed-for-tests  ## Measure the engine and press-to-talk
+	$(BIN)/python bench/engine.py
+
+clean:  ## Remove the environment and what was built
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+ifdef UV
+	$(UV) venv --python $(PYTHON) .venv
+else
+	$(PYTHON) -m venv .venv
+endif
+
+# The lock's first part is what the program needs, its second what the extras add.
+$(BIN)/installed: requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing into .venv ..."
+	@sed '/^# extras/,$$d' requirements.lock > .venv/core.lock
+	@$(INSTALL) --no-deps --require-hashes -r .venv/core.lock
+	@$(INSTALL) --no-deps -e .
+	@touch $@
+
+$(BIN)/installed-for-tests: $(BIN)/installed tests/system.sh
+	@sh tests/system.sh install
+	@echo "Installing the extras into .venv ..."
+	@sed -n '/^# extras/,$$p' requirements.lock > .venv/extras.lock
+	@$(INSTALL) $(TORCH)
+	@$(INSTALL) --no-deps --require-hashes -r .venv/extras.lock
+	@touch $@

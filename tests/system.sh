@@ -1,0 +1,49 @@
+#!/bin/sh
+# The system programs that the tests use.
+#
+#   sh tests/system.sh install          install them where that is ours to do, else name what is missing
+#   sh tests/system.sh check FILE...    check shell files with ShellCheck and dash
+set -eu
+
+PROGRAMS="pulseaudio paplay espeak-ng flite festival shellcheck dash tmux setpriv"
+DEBIAN="pulseaudio pulseaudio-utils espeak-ng flite festival festvox-kallpc16k shellcheck dash tmux util-linux"
+BREW="espeak-ng flite shellcheck dash tmux"
+
+say() { printf '%s\n' "$*" >&2; }
+
+missing() {
+    for program in $PROGRAMS; do
+        command -v "$program" > /dev/null || printf '%s ' "$program"
+    done
+}
+
+install() {
+    [ -n "$(missing)" ] || return 0
+    if [ "$(uname)" = Darwin ] && command -v brew > /dev/null; then
+        # shellcheck disable=SC2086 # a list of words
+        brew install --quiet $BREW || true
+    elif command -v apt-get > /dev/null && [ "$(id -u)" = 0 ]; then
+        say "Installing system programs for the tests ..."
+        # shellcheck disable=SC2086
+        { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $DEBIAN; } \
+            > /dev/null || say "apt-get could not install all of: $DEBIAN"
+    fi
+    left=$(missing)
+    [ -z "$left" ] || say "Missing: $left- the tests that need them are skipped. On Debian: sudo apt-get install $DEBIAN"
+}
+
+check() {
+    for file in "$@"; do
+        sh -n "$file"
+    done
+    if command -v shellcheck > /dev/null; then shellcheck "$@"; else say "shellcheck is missing: skipped"; fi
+    if command -v dash > /dev/null; then for file in "$@"; do dash -n "$file"; done; fi
+}
+
+main() {
+    action=$1
+    shift
+    "$action" "$@"
+}
+
+main "$@"
