@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import selectors
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from orchestrator.errors import AudioToImageError
 
 HOMES = ("/opt/homebrew/bin", "/usr/local/bin", "/opt/local/bin", str(Path.home() / ".local/bin"))
 STOPPING_SECONDS = 2.0
+CHUNK_BYTES = 65536  # what a pipe holds on Linux
 
 
 def find(program: str) -> str | None:
@@ -59,6 +61,33 @@ def run(args: Sequence[str], *, stdin: bytes = b"", seconds: float = 30.0) -> su
         raise AudioToImageError(f"{Path(args[0]).name} did not answer within {seconds:g} s") from error
     except OSError as error:
         raise _not_startable(args[0], error) from error
+
+
+class Output:
+    """What a program writes, as it comes; its complaints are gathered meanwhile, so that no pipe fills."""
+
+    def __init__(self, process: subprocess.Popen[bytes], *, tick: float | None = None) -> None:
+        self.complaints = b""
+        self._process, self._tick = process, tick
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield standard output until the program ends; an empty chunk marks each `tick` seconds without any."""
+        with selectors.DefaultSelector() as selector:
+            for pipe in (self._process.stdout, self._process.stderr):
+                if pipe:
+                    selector.register(pipe, selectors.EVENT_READ)
+            while selector.get_map():
+                ready = selector.select(self._tick)
+                if not ready:
+                    yield b""
+                for key, _ in ready:
+                    chunk = os.read(key.fd, CHUNK_BYTES)
+                    if not chunk:
+                        selector.unregister(key.fileobj)
+                    elif key.fileobj is self._process.stderr:
+                        self.complaints = (self.complaints + chunk)[-CHUNK_BYTES:]
+                    else:
+                        yield chunk
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -5,15 +5,31 @@ An hour of sound never stands in memory: blocks are read as ffmpeg decodes them 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import hashlib
+import shutil
+import struct
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator import shell
+from orchestrator.errors import AudioToImageError, Misuse, NoSpeech
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
 SAMPLE_RATE = 16_000  # hertz: what Whisper and Silero take
+SAMPLE_BYTES = 2
+SILENCE_LEVEL = -100.0  # decibels: what digital silence is called
+FRAME = SAMPLE_RATE // 50  # 20 ms: the step in which pauses are looked for
+PAUSE_FRAMES = 15  # 0.3 s: a pause between sentences, longer than the closure of a "t"
+
 Samples: TypeAlias = NDArray[np.int16]  # one channel
 
 
@@ -26,35 +42,169 @@ class Span:
 
 
 def stored(source: Path | str, folder: Path) -> Path:
-    """Give the file a recording stands in; standard input ("-") is first written to a new one in the folder."""
-    raise NotImplementedError
+    """Give the file a recording stands in; standard input ("-") or a pipe is first written to one in the folder."""
+    path = Path(source)
+    if source == "-":
+        return _copied(sys.stdin.buffer, folder)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with path.open("rb") as pipe:
+            return _copied(pipe, folder)
+    _check(path)
+    return path
 
 
 def read(path: Path) -> Iterator[Samples]:
     """Decode a recording or a video's sound, a block at a time; close the iterator to stop."""
-    raise NotImplementedError
+    _check(path)
+    return _decoded(path)
+
+
+def ffmpeg_arguments(source: str, **options: str) -> list[str]:
+    """Ask ffmpeg for a source's first sound stream as raw samples on standard output."""
+    import ffmpeg
+
+    stream = ffmpeg.input(source, **options)["a:0"]
+    wanted = stream.output("pipe:1", format="s16le", acodec="pcm_s16le", ac=1, ar=SAMPLE_RATE)
+    command: list[str] = wanted.compile(cmd=[shell.ffmpeg(), "-nostdin", "-hide_banner", "-loglevel", "error"])
+    return command
+
+
+def whole_samples(chunks: Iterable[bytes]) -> Iterator[Samples]:
+    """Turn bytes into samples where a sample may be torn between two chunks; an empty chunk gives an empty block."""
+    rest = b""
+    for chunk in chunks:
+        data = rest + chunk
+        whole = len(data) - len(data) % SAMPLE_BYTES
+        rest = data[whole:]
+        yield np.frombuffer(data[:whole], dtype="<i2").astype(np.int16, copy=False)
 
 
 def pieces(blocks: Iterable[Samples], longest: float) -> Iterator[Samples]:
     """Cut sound into pieces of at most `longest` seconds, at pauses; joined again they are the same samples."""
-    raise NotImplementedError
+    most = int(longest * SAMPLE_RATE)
+    held: Samples = np.empty(0, dtype=np.int16)
+    for block in blocks:
+        held = np.concatenate([held, block])
+        while len(held) > most:
+            cut = _quietest(held[:most])
+            yield held[:cut]
+            held = held[cut:]
+    if len(held):
+        yield held
 
 
 def level(samples: Samples) -> float:
-    """Tell how loud sound is, in decibels below full scale (0 is the loudest, -100 digital silence)."""
-    raise NotImplementedError
+    """Tell how loud sound is, in decibels below full scale: 0 is the loudest, -100 digital silence."""
+    if not len(samples):
+        return SILENCE_LEVEL
+    power = float(np.mean(np.square(samples, dtype=np.float64))) / 32768.0**2
+    return max(SILENCE_LEVEL, 10.0 * float(np.log10(max(power, 1e-10))))
 
 
 def wav_header(data_bytes: int) -> bytes:
     """Make the 44 bytes before that many bytes of samples in a WAV file."""
-    raise NotImplementedError
+    most = 2**32 - 1 - 36  # a WAV file counts in 32 bits; readers take a full count as "until the end"
+    size = min(data_bytes, most)
+    form = struct.pack("<IHHIIHH", 16, 1, 1, SAMPLE_RATE, SAMPLE_RATE * SAMPLE_BYTES, SAMPLE_BYTES, 8 * SAMPLE_BYTES)
+    return b"RIFF" + struct.pack("<I", 36 + size) + b"WAVEfmt " + form + b"data" + struct.pack("<I", size)
+
+
+HEADER_BYTES = len(wav_header(0))
 
 
 def write_wav(path: Path, blocks: Iterable[Samples]) -> float:
     """Write a WAV file, whole or not at all; tell its length in seconds."""
-    raise NotImplementedError
+    size = 0
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        with partial.open("wb") as file:
+            file.write(wav_header(0))
+            for block in blocks:
+                size += file.write(block.astype("<i2", copy=False).tobytes())
+            file.seek(0)
+            file.write(wav_header(size))
+        partial.replace(path)
+    except OSError as error:
+        raise AudioToImageError(
+            f"cannot write {path}: {error.strerror}", "choose another place with --output"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return size / SAMPLE_BYTES / SAMPLE_RATE
 
 
 def sha256(path: Path) -> str:
     """Digest a recording's file."""
-    raise NotImplementedError
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _copied(stream: BinaryIO, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder, prefix="stdin-", delete=False) as file:
+        shutil.copyfileobj(stream, file)
+    path = Path(file.name)
+    if path.stat().st_size == 0:
+        path.unlink()
+        raise Misuse("nothing came on standard input", "audio-to-image picture - < speech.wav")
+    return path
+
+
+def _check(path: Path) -> None:
+    """Refuse what cannot be a recording before ffmpeg is asked; its own words would be about something else."""
+    hint = "name a sound or video file; `audio-to-image record` makes one"
+    try:
+        if path.is_dir():
+            raise Misuse(f"{path} is a folder, not a recording", hint)
+        with path.open("rb"):
+            pass
+        if path.is_file() and path.stat().st_size == 0:
+            raise AudioToImageError(f"{path} is an empty file", hint)
+    except FileNotFoundError as error:
+        raise Misuse(f"there is no file {path}", hint) from error
+    except PermissionError as error:
+        raise Misuse(f"{path} may not be read", f"ls -l {path}") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise Misuse(f"cannot read {path}: {error}", hint) from error
+
+
+def _decoded(path: Path) -> Iterator[Samples]:
+    # A playlist renamed .wav would otherwise have ffmpeg fetch what it names.
+    arguments = ffmpeg_arguments(f"file:{path}", protocol_whitelist="file")
+    process = shell.start(arguments)
+    count = 0
+    try:
+        output = shell.Output(process)
+        for block in whole_samples(output):
+            count += len(block)
+            yield block
+        code = process.wait()
+    finally:
+        shell.stop(process)
+    if code != 0:
+        raise _undecodable(path, count, output.complaints)
+    if count == 0:
+        raise NoSpeech(f"{path} holds no sound: it is 0 seconds long", "audio-to-image record")
+
+
+def _undecodable(path: Path, count: int, complaints: bytes) -> AudioToImageError:
+    words = complaints.decode(errors="replace").strip()
+    if "matches no streams" in words:
+        return AudioToImageError(f"{path} has no sound in it, only pictures or data", "name a file with sound")
+    if "Invalid data" in words and not count:
+        return AudioToImageError(f"{path} is not a sound file that ffmpeg can read", f"file {path}")
+    last: Sequence[str] = words.splitlines()[-1:]
+    where = f" after {count / SAMPLE_RATE:.1f} s" if count else ""
+    return AudioToImageError(f"ffmpeg failed on {path}{where}: {''.join(last) or 'it gave no reason'}", f"file {path}")
+
+
+def _quietest(samples: Samples) -> int:
+    """Find where to cut: in the middle of the quietest 0.3 s of the second half, the last one of several."""
+    count = len(samples) // FRAME
+    if count < 2 * PAUSE_FRAMES:
+        return len(samples)
+    energy = np.square(samples[: count * FRAME], dtype=np.float64).reshape(count, FRAME).sum(axis=1)
+    first = count // 2
+    sums = np.convolve(energy[first:], np.ones(PAUSE_FRAMES), mode="valid")
+    latest = len(sums) - 1 - int(np.argmin(sums[::-1]))
+    return (first + latest + PAUSE_FRAMES // 2) * FRAME
