@@ -92,7 +92,7 @@ class Elsewhere:
             self._loaded = True
 
     def ask(self, method: str, *arguments: Any) -> Any:
-        """Call a method of the engine and give back what it returns."""
+        """Call a method of the engine, or look at an attribute, and give back its value."""
         (value,) = self.stream(method, *arguments)
         return value
 
@@ -198,7 +198,8 @@ def _serve(questions: Connection, answers: Connection) -> None:
 def _answer(engine: Any, ask: _Ask, questions: Connection, answers: Connection) -> None:
     """Answer one question: a generator's values one by one, anything else as one value."""
     try:
-        value = getattr(engine, ask.method)(*ask.arguments)
+        member = getattr(engine, ask.method)
+        value = member(*ask.arguments) if callable(member) else member
         for each in value if isinstance(value, Iterator) else (value,):
             answers.send(_Answer(value=each, more=True))
             if questions.poll():

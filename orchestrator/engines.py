@@ -1,0 +1,116 @@
+"""The engines of a run, each in a child process: settings come in; a Hearer and a Painter go out, not yet loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from orchestrator import catalogue
+from orchestrator.worker import Elsewhere, Opening
+
+if TYPE_CHECKING:
+    from orchestrator.hear import Heard
+    from orchestrator.paint import Engine, Request, Step
+    from orchestrator.settings import Settings
+    from orchestrator.sound import Samples
+
+
+class HearerElsewhere(Elsewhere):
+    """A Hearer in a child process."""
+
+    @property
+    def longest(self) -> float:
+        seconds: float = self.ask("longest")
+        return seconds
+
+    def hear(self, samples: Samples) -> Heard:
+        heard: Heard = self.ask("hear", samples)
+        return heard
+
+
+class PainterElsewhere(Elsewhere):
+    """A Painter in a child process."""
+
+    @property
+    def engine(self) -> Engine:
+        engine: Engine = self.ask("engine")
+        return engine
+
+    @property
+    def size(self) -> tuple[int, int]:
+        width, height = self.ask("size")
+        return width, height
+
+    def resolve(self, request: Request) -> Request:
+        resolved: Request = self.ask("resolve", request)
+        return resolved
+
+    def paint(self, request: Request) -> Iterator[Step]:
+        return self.stream("paint", request)
+
+
+def open_hearer(settings: Settings) -> tuple[HearerElsewhere, catalogue.Chosen]:
+    """Choose the speech model and name its engine."""
+    chosen = catalogue.choose("speech", settings)
+    arguments = {
+        "model": chosen.path,
+        "hearer": settings.hearer,
+        "language": settings.language,
+        "translate": settings.translate,
+        "threads": settings.threads,
+    }
+    opening = Opening(name="speech", path="orchestrator.hear:open_hearer", arguments=arguments)
+    return HearerElsewhere(opening), chosen
+
+
+def open_painter(settings: Settings) -> tuple[PainterElsewhere, catalogue.Chosen]:
+    """Choose the picture model and name its engine."""
+    chosen = catalogue.choose("picture", settings)
+    arguments = {
+        "folder": chosen.path,
+        "engine": settings.engine,
+        "compute_unit": settings.compute_unit,
+        "threads": settings.threads or None,
+    }
+    opening = Opening(name="picture", path="orchestrator.paint:open_painter", arguments=arguments)
+    return PainterElsewhere(opening), chosen
+
+
+class Line:
+    """The engines of one run, opened when first asked for; leaving it lets them go."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def __enter__(self) -> Line:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in ("_hearing", "_painting"):
+            if name in self.__dict__:
+                self.__dict__[name][0].unload()
+
+    @cached_property
+    def _hearing(self) -> tuple[HearerElsewhere, catalogue.Chosen]:
+        return open_hearer(self.settings)
+
+    @cached_property
+    def _painting(self) -> tuple[PainterElsewhere, catalogue.Chosen]:
+        return open_painter(self.settings)
+
+    @property
+    def hearer(self) -> HearerElsewhere:
+        return self._hearing[0]
+
+    @property
+    def painter(self) -> PainterElsewhere:
+        return self._painting[0]
+
+    @property
+    def speech_model(self) -> catalogue.Chosen:
+        return self._hearing[1]
+
+    @property
+    def model(self) -> catalogue.Chosen:
+        return self._painting[1]

@@ -1,0 +1,123 @@
+"""What happens along the line, as small frozen values: `pipeline` yields them, every face draws them its own way."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from orchestrator.hear import Segment
+    from orchestrator.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened."""
+
+    def to_json(self) -> str:
+        """Write the event as one line of JSON; what only a face can draw is left out."""
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+        shown = {each.name: getattr(self, each.name) for each in fields(self) if each.repr}
+        return json.dumps({"event": name} | shown, default=_plain, ensure_ascii=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note(Event):
+    """Something the person should know: which models are used, what was cut."""
+
+    text: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened(Event):
+    """The microphone's first sound arrived: speak."""
+
+    device: str
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level(Event):
+    """How loud it is, in decibels below full scale."""
+
+    level: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded(Event):
+    """The recording is whole."""
+
+    path: Path
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words(Event):
+    """The words so far."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard(Event):
+    """The final words, as the speech model wrote them."""
+
+    transcript: str
+    language: str
+    segments: tuple[Segment, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cleaned(Event):
+    """What will be painted, and what the filter took."""
+
+    prompt: str
+    removed: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Painted(Event):
+    """A step of the painting."""
+
+    picture: int  # from 0
+    count: int
+    index: int  # from 1
+    steps: int
+    seed: int
+    preview: Callable[[], NDArray[np.uint8]] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept(Event):
+    """A picture is on the disk."""
+
+    id: str
+    path: Path
+    recipe: Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed(Event):
+    """Something could not be done; `source` is the recording it was to be done with."""
+
+    message: str
+    hint: str
+    code: int
+    source: Path | None = None
+
+
+def _plain(value: Any) -> Any:
+    """Turn the values inside an event into what JSON knows."""
+    if isinstance(value, Path):
+        return str(value)
+    return {each.name: getattr(value, each.name) for each in fields(value)}
