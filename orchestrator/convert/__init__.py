@@ -1,0 +1,123 @@
+"""A diffusers-format Stable Diffusion folder comes in, a folder that our painters open goes out: Core ML packages or ONNX graphs.
+
+Both formats have the same graphs with the same inputs and outputs, named and shaped as in Apple's Core ML models:
+
+    text_encoder   input_ids (1, tokens)                                      -> last_hidden_state, pooled_outputs
+    unet           sample, timestep, encoder_hidden_states (2, width, 1, tokens) -> noise_pred
+    vae_decoder    z (1, channels, height, width)                             -> image, in -1..1
+    vae_encoder    x, in -1..1                                                -> latent: mean, then log variance
+    safety_checker clip_input, images, adjustment                             -> filtered_images, has_nsfw_concepts, concept_scores
+
+torch, diffusers and their kin are needed here and nowhere else in the program (the `convert` extra).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import AudioToImageError, Misuse
+
+if TYPE_CHECKING:
+    from orchestrator.convert.source import Source
+
+FORMATS = {
+    "onnx": ("torch", "diffusers", "transformers", "onnx"),
+    "coreml": ("torch", "diffusers", "transformers", "coremltools", "sklearn"),
+}
+PALETTES = (1, 2, 3, 4, 6, 8)  # bits that Core ML can store an index in
+PRECISIONS = ("fp16", "fp32")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What is being done now, to which piece of the model, and how far along that is."""
+
+    piece: str
+    what: str
+    index: int  # of the piece, from 1
+    count: int
+
+
+def convert(
+    source: Path, target: Path, *, to: str, palettize: int | None = None, weights: str = "fp16"
+) -> Iterator[Progress]:
+    """Convert a model, telling what is done next; the target appears whole at the end, or not at all."""
+    _check(target, to, palettize, weights)
+    from orchestrator.convert import tokenizer
+    from orchestrator.convert.source import open_source
+
+    model = open_source(source)
+    tokenizer.check(model)
+    with _beside(target) as folder:
+        yield from _pieces(model, folder, to, palettize, weights)
+        yield Progress(
+            piece="model.json", what="describing the model", index=len(model.pieces) + 1, count=len(model.pieces) + 1
+        )
+        _describe(model, target.name, folder)
+
+
+def _pieces(model: Source, folder: Path, to: str, palettize: int | None, weights: str) -> Iterator[Progress]:
+    from orchestrator.convert import coreml, graphs, onnx
+
+    for index, name in enumerate(model.pieces, start=1):
+
+        def progress(what: str, name: str = name, index: int = index) -> Progress:
+            return Progress(piece=name, what=what, index=index, count=len(model.pieces) + 1)
+
+        yield progress("reading the weights")
+        graph = graphs.read(model, name, for_onnx=to == "onnx")
+        if to == "onnx":
+            actions = onnx.write(graph, folder, weights=weights)
+        else:
+            actions = coreml.write(graph, folder, bits=palettize)
+        for what in actions:
+            yield progress(what)
+
+
+def _describe(model: Source, name: str, folder: Path) -> None:
+    from orchestrator.convert import tokenizer
+    from orchestrator.convert.describe import describe
+
+    describe(model, name).write(folder)
+    tokenizer.write(model, folder)
+
+
+def _check(target: Path, to: str, palettize: int | None, weights: str) -> None:
+    if to not in FORMATS:
+        raise Misuse(f"there is no format {to!r} to convert to", f"choose one of: {', '.join(FORMATS)}")
+    if palettize is not None and (to != "coreml" or palettize not in PALETTES):
+        raise Misuse(
+            f"cannot palettize {to} to {palettize} bits", f"--to coreml --palettize {'|'.join(map(str, PALETTES))}"
+        )
+    if weights not in PRECISIONS:
+        raise Misuse(f"there are no {weights!r} weights", f"choose one of: {', '.join(PRECISIONS)}")
+    if target.exists():
+        raise Misuse(f"{target} is there already", f"remove it, or convert to another place: rm -r '{target}'")
+    missing = [name for name in FORMATS[to] if find_spec(name) is None]
+    if missing:
+        raise AudioToImageError(
+            f"converting a model needs {', '.join(missing)}", "pip install 'audio-to-image[convert]'"
+        )
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """Lend a folder beside the target; it takes the target's name if all went well, and goes if not."""
+    part = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        part.mkdir(parents=True)
+        yield part
+        part.replace(target)
+    except OSError as error:
+        raise AudioToImageError(
+            f"cannot write {target}: {error}", "is the disk full, or the folder not yours?"
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
