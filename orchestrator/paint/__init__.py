@@ -117,7 +117,9 @@ class Painter(Protocol):
         """Give the memory back."""
 
 
-def open_painter(folder: Path, *, engine: str = "auto", compute_unit: str = "auto", threads: int | None = None) -> Painter:
+def open_painter(
+    folder: Path, *, engine: str = "auto", compute_unit: str = "auto", threads: int | None = None
+) -> Painter:
     """Choose an engine for a model's folder and open it; nothing heavy is loaded before `load`."""
     from orchestrator.paint.folder import choose
 
@@ -131,14 +133,19 @@ def open_painter(folder: Path, *, engine: str = "auto", compute_unit: str = "aut
 
 def _check_text(what: str, text: str) -> None:
     if len(text) > MAX_CHARACTERS:
-        raise Misuse(f"the {what} has {len(text):,} characters; {MAX_CHARACTERS:,} is the most", "say it in fewer words")
+        raise Misuse(
+            f"the {what} has {len(text):,} characters; {MAX_CHARACTERS:,} is the most", "say it in fewer words"
+        )
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise Misuse(f"the {what} is not text: it holds a NUL or half a character", "pass plain UTF-8 text")
 
 
 def _check_range(what: str, value: float | None, least: float, most: float) -> None:
     if value is not None and not (math.isfinite(value) and least <= value <= most):
-        raise Misuse(f"{what} must lie between {least:g} and {most:g}, not {value}", f"audio-to-image paint --help explains {what}")
+        raise Misuse(
+            f"{what} must lie between {least:g} and {most:g}, not {value}",
+            f"audio-to-image paint --help explains {what}",
+        )
 
 
 def _check_choice(what: str, value: str | None, choices: tuple[str, ...]) -> None:

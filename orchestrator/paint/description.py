@@ -49,6 +49,8 @@ class Description:
     def __post_init__(self) -> None:
         if self.prediction not in PREDICTIONS or self.beta_schedule not in BETA_SCHEDULES:
             raise ValueError(f"unknown prediction or betas: {self.prediction}, {self.beta_schedule}")
+        if self.zero_terminal_snr and self.prediction != "v":
+            raise ValueError("noise without any signal cannot be told apart by epsilon prediction")
         if self.preview and len(self.preview) != self.latent_shape[0] + 1:
             raise ValueError(f"the preview matrix needs {self.latent_shape[0] + 1} rows, not {len(self.preview)}")
 
@@ -70,7 +72,9 @@ class Description:
         except FileNotFoundError as error:
             raise AudioToImageError(f"{folder} has no {FILE_NAME}", "audio-to-image models verify") from error
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise AudioToImageError(f"{path} does not describe a model: {error}", "audio-to-image models verify") from error
+            raise AudioToImageError(
+                f"{path} does not describe a model: {error}", "audio-to-image models verify"
+            ) from error
 
 
 def _frozen(values: Mapping[str, Any]) -> dict[str, Any]:
