@@ -255,3 +255,30 @@ def _step_event(step: Step, count: int) -> Event:
     return events.Painted(
         picture=step.picture, count=count, index=step.index, steps=step.steps, seed=step.seed, preview=step.preview
     )
+
+
+def told(stream: Iterator[Event]) -> Iterator[Event]:
+    """Pass events on, and what fails as the last of them."""
+    try:
+        yield from stream
+    except AudioToImageError as error:
+        yield failure(error)
+
+
+def as_it_was(settings: Settings, recipe: Recipe) -> Settings:
+    """Set everything that a recipe says of painting."""
+    return replace(
+        settings,
+        model=recipe.model,
+        engine=recipe.engine,
+        compute_unit=recipe.compute_unit,
+        threads=recipe.threads,
+        negative=recipe.negative,
+        seed=recipe.seed,
+        steps=recipe.steps,
+        guidance=recipe.guidance,
+        sampler=recipe.sampler,
+        spacing=recipe.spacing,
+        count=1,
+        strength=settings.strength if recipe.strength is None else recipe.strength,
+    )

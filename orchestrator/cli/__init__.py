@@ -1,0 +1,50 @@
+"""Parse, call, print: the command `audio-to-image`. What runs is imported when its verb is called."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from orchestrator import __version__
+from orchestrator.errors import AudioToImageError, Cancelled
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, package_name="audio-to-image")
+def commands() -> None:
+    """Say it, see it: speech to picture, offline, on your own machine."""
+
+
+def main() -> NoReturn:
+    """Run the command and leave with its exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = commands.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except AudioToImageError as error:
+        code = _tell(error)
+    except (KeyboardInterrupt, click.Abort):
+        code = _tell(Cancelled("cancelled"))
+    except BrokenPipeError:  # whoever read our result has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code)
+
+
+def _tell(error: AudioToImageError) -> int:
+    click.echo(f"error: {error}" + (f"\n  try: {error.hint}" if error.hint else ""), err=True)
+    return error.exit_code
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+from orchestrator.cli import gallery, line, machine  # noqa: E402,F401 - verbs add themselves to `commands`

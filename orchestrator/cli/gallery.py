@@ -1,0 +1,122 @@
+"""The verbs of the gallery."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator import events, settings
+from orchestrator.cli import commands, options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orchestrator.gallery import Gallery, Kept
+
+
+@commands.group()
+def gallery() -> None:
+    """Pictures kept: list, search, show, repaint, remove, restore, export, rebuild."""
+
+
+def _gallery() -> Gallery:
+    from orchestrator.gallery import Gallery
+
+    return Gallery(settings.load().gallery)
+
+
+def _list(pictures: Iterable[Kept], *, as_json: bool) -> None:
+    for kept in pictures:
+        event = events.Kept(id=kept.id, path=kept.path, recipe=kept.recipe)
+        click.echo(event.to_json() if as_json else f"{kept.id}  {kept.recipe.prompt}")
+
+
+limit = click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
+wanted = click.argument("wanted", metavar="ID")
+
+
+@gallery.command("list")
+@limit
+@options.as_json
+def list_(limit: int | None, as_json: bool) -> None:
+    """List the pictures, newest first."""
+    _list(_gallery().list(limit), as_json=as_json)
+
+
+@gallery.command()
+@click.argument("words", nargs=-1, required=True)
+@limit
+@options.as_json
+def search(words: tuple[str, ...], limit: int | None, as_json: bool) -> None:
+    """Find pictures by the words of their prompt or of what was said."""
+    _list(_gallery().search(" ".join(words), limit), as_json=as_json)
+
+
+@gallery.command()
+@wanted
+@options.as_json
+def show(wanted: str, as_json: bool) -> None:
+    """Show where a picture is and how it was made."""
+    kept = _gallery().show(wanted)
+    if as_json:
+        _list([kept], as_json=True)
+        return
+    click.echo(kept.path)
+    for name, value in asdict(kept.recipe).items():
+        if value not in ("", None, (), {}):
+            click.echo(f"  {name}: {value}")
+
+
+@gallery.command()
+@wanted
+@options.output
+@options.as_json
+def repaint(wanted: str, as_json: bool, **flags: object) -> int:
+    """Paint a picture again from its recipe: the same pixels on the same runtime, version and threads."""
+    from orchestrator import pipeline, terminal
+    from orchestrator.engines import Line
+
+    chosen, recipe = settings.load(flags), _gallery().show(wanted).recipe
+    with Line(pipeline.as_it_was(chosen, recipe)) as line:
+        stream = pipeline.told(pipeline.repainting(line, recipe))
+        return terminal.show(
+            stream, lambda event: str(event.path) if isinstance(event, events.Kept) else None, as_json=as_json
+        )
+
+
+@gallery.command()
+@click.argument("wanted", metavar="ID...", nargs=-1, required=True)
+def remove(wanted: tuple[str, ...]) -> None:
+    """Move pictures to the trash; `gallery restore` brings them back."""
+    for each in wanted:
+        click.echo(_gallery().remove(each).path)
+
+
+@gallery.command()
+@click.argument("wanted", metavar="ID...", nargs=-1, required=True)
+def restore(wanted: tuple[str, ...]) -> None:
+    """Bring pictures back from the trash."""
+    for each in wanted:
+        click.echo(_gallery().restore(each).path)
+
+
+@gallery.command()
+@click.argument("wanted", metavar="ID...", nargs=-1, required=True)
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--bare", is_flag=True, help="Leave the recipe, and so what was said, out of the copies.")
+def export(wanted: tuple[str, ...], folder: Path, bare: bool) -> None:
+    """Copy pictures to a folder under names that people can read."""
+    for path in _gallery().export(wanted, folder, bare=bare):
+        click.echo(path)
+
+
+@gallery.command()
+def rebuild() -> None:
+    """Make the index anew from the files."""
+    rebuilt = _gallery().rebuild()
+    click.echo(f"{rebuilt.pictures} pictures")
+    for path in rebuilt.skipped:
+        click.echo(f"no recipe in {path}", err=True)

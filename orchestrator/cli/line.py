@@ -1,0 +1,138 @@
+"""The verbs of the line: record, hear, clean, paint, picture."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator import events, settings
+from orchestrator.cli import commands, options
+from orchestrator.errors import Misuse
+from orchestrator.events import Event
+
+if TYPE_CHECKING:
+    from orchestrator.record import Stop
+
+
+@commands.command()
+@options.recording
+@click.option("--until-silence", is_flag=True, help="Stop when the sentence ends.")
+@options.output
+@options.as_json
+def record(until_silence: bool, as_json: bool, **flags: object) -> int:
+    """Record from the microphone to a WAV file; prints its path. Enter or Ctrl-C stops it and keeps what was said."""
+    from orchestrator import pipeline, terminal
+    from orchestrator.record import Stop, new_path
+
+    chosen = settings.load(flags)
+    stop = Stop()
+    _keep_on_signals(stop)
+    path = _into(chosen.output, new_path(chosen.recordings))
+    stream = pipeline.recording(chosen, path, stop, until_silence=until_silence)
+    return terminal.show(
+        pipeline.told(_stopped_by_enter(stream, stop)),
+        lambda event: str(event.path) if isinstance(event, events.Recorded) else None,
+        as_json=as_json,
+    )
+
+
+@commands.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@options.hearing
+@click.option("--threads", type=int, metavar="N", help="Processor threads; 0 chooses.")
+@options.as_json
+def hear(file: Path, as_json: bool, **flags: object) -> int:
+    """Write down what is said in a recording, as the speech model hears it."""
+    from orchestrator import pipeline, terminal
+    from orchestrator.engines import Line
+    from orchestrator.sound import stored
+
+    chosen = settings.load(flags)
+    source = stored(str(file), chosen.recordings)
+    with Line(chosen) as line:
+        return terminal.show(
+            pipeline.told(pipeline.transcript(line, source)),
+            lambda event: event.transcript if isinstance(event, events.Heard) else None,
+            as_json=as_json,
+        )
+
+
+@commands.command()
+def clean() -> None:
+    """Take non-speech tags out of text: stdin to stdout."""
+    from orchestrator.clean import main
+
+    main()
+
+
+@commands.command()
+@click.argument("prompt")
+@options.painting
+@options.output
+@options.as_json
+def paint(prompt: str, image: str, as_json: bool, **flags: object) -> int:
+    """Paint words; `-` reads them from stdin. Prints the picture's path."""
+    from orchestrator import pipeline, terminal
+    from orchestrator.engines import Line
+
+    words = sys.stdin.buffer.read().decode("utf-8", "surrogateescape").strip() if prompt == "-" else prompt
+    with Line(settings.load(flags)) as line:
+        stream = pipeline.painting(line, pipeline.Said(prompt=words), image=image)
+        return terminal.show(pipeline.told(stream), _kept, as_json=as_json)
+
+
+@commands.command()
+@click.argument("files", nargs=-1, required=True)
+@options.hearing
+@options.painting
+@options.keep_audio
+@options.output
+@options.as_json
+def picture(files: tuple[str, ...], image: str, as_json: bool, **flags: object) -> int:
+    """Turn recordings into pictures: any format ffmpeg reads, `-` is stdin. Prints one path a line."""
+    from orchestrator import pipeline, terminal
+    from orchestrator.engines import Line
+
+    chosen = settings.load(flags)
+    if chosen.output and len(files) > 1 and not chosen.output.is_dir():
+        raise Misuse(f"{chosen.output} is one file for {len(files)} recordings", "name a folder: --output FOLDER")
+    with Line(chosen) as line:
+        return terminal.show(pipeline.pictures(line, files, image=image), _kept, as_json=as_json)
+
+
+def _kept(event: Event) -> str | None:
+    return str(event.path) if isinstance(event, events.Kept) else None
+
+
+def _into(output: Path | None, path: Path) -> Path:
+    """Put a recording where the person wants it: a file, a folder, or the usual place."""
+    if output is None:
+        return path
+    return output / path.name if output.is_dir() else output
+
+
+def _keep_on_signals(stop: Stop) -> None:
+    """The first Ctrl-C or SIGTERM stops a recording and keeps it; the next ones end us."""
+
+    def first(number: int, _frame: object) -> None:
+        stop("key")
+        signal.signal(number, signal.default_int_handler)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, first)
+
+
+def _stopped_by_enter(stream: Iterator[Event], stop: Stop) -> Iterator[Event]:
+    from orchestrator import terminal
+
+    for event in stream:
+        yield event
+        with suppress(OSError):
+            if terminal.enter_pressed():
+                stop("key")

@@ -1,0 +1,33 @@
+"""The verbs about this machine: devices, completion."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+from click.shell_completion import get_completion_class
+
+from orchestrator.cli import commands, options
+
+PROGRAM = "audio-to-image"
+
+
+@commands.command()
+@options.as_json
+def devices(as_json: bool) -> None:
+    """List the microphones with the id that --device takes."""
+    from orchestrator.record import devices as microphones
+
+    for each in microphones():
+        mark = " (default)" if each.default else ""
+        click.echo(json.dumps(asdict(each)) if as_json else f"{each.id}\t{each.name}{mark}")
+
+
+@commands.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what makes a shell complete our words: eval "$(audio-to-image completion bash)"."""
+    complete = get_completion_class(shell)
+    if complete:
+        click.echo(complete(commands, {}, PROGRAM, "_AUDIO_TO_IMAGE_COMPLETE").source())
