@@ -13,7 +13,13 @@ from pathlib import Path
 
 from orchestrator.errors import AudioToImageError
 
-HOMES = ("/opt/homebrew/bin", "/usr/local/bin", "/opt/local/bin", str(Path.home() / ".local/bin"))
+HOMES = (
+    "/opt/homebrew/bin",
+    "/usr/local/bin",
+    "/opt/local/bin",
+    str(Path.home() / ".local/bin"),
+    str(Path(sys.executable).parent),  # programs that came as Python packages
+)
 STOPPING_SECONDS = 2.0
 CHUNK_BYTES = 65536  # what a pipe holds on Linux
 

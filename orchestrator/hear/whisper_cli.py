@@ -1,0 +1,110 @@
+"""Whisper through the `whisper-cli` program: a piece of sound comes in, `Heard` goes out.
+
+The program ends with status 0 also when it failed, so what it wrote is what counts.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from orchestrator import shell
+from orchestrator.errors import AudioToImageError
+from orchestrator.hear import SHORTEST, Heard, Segment, Task
+from orchestrator.hear.ggml import SpeechModel
+from orchestrator.sound import SAMPLE_RATE, Samples, write_wav
+
+PROGRAMS = ("whisper-cli", "whisper-cpp")  # its name, and the name that PyPI's package gives it
+MILLISECONDS = 1000
+PATIENCE = 600.0  # seconds: a large model on a slow machine takes minutes for half a minute of sound
+
+
+class WhisperCli:
+    """One model, loaded anew by the program for each piece."""
+
+    def __init__(self, model: SpeechModel, task: Task) -> None:
+        self.longest = model.longest
+        self._model, self._task = model, task
+
+    def load(self) -> None:
+        """See that the program is there."""
+        _program()
+
+    def hear(self, samples: Samples) -> Heard:
+        """Hear one piece."""
+        silence = np.zeros(max(0, int(SHORTEST * SAMPLE_RATE) - len(samples)), dtype=np.int16)
+        with tempfile.TemporaryDirectory() as folder:
+            sound, words = Path(folder) / "piece.wav", Path(folder) / "words"
+            write_wav(sound, [samples, silence])
+            result = shell.run(self.arguments(sound, words), seconds=PATIENCE)
+            try:
+                written = words.with_suffix(".json").read_text(encoding="utf-8", errors="replace")
+                return self._heard(json.loads(written, strict=False))
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise _failure(result.returncode, result.stderr) from error
+
+    def unload(self) -> None:
+        """Nothing is kept."""
+
+    def arguments(self, sound: Path, words: Path) -> list[str]:
+        """Ask for one greedy decoding, with its tokens' probabilities in a JSON file."""
+        model, task, program = self._model, self._task, _program()
+        arguments = [program, "-m", str(model.path), "-f", str(sound), "-of", str(words), "-ojf", "-np", "-bs", "1"]
+        arguments += ["-l", task.language, "-t", str(model.threads(task.threads))]
+        arguments += ["-tr"] if task.translate else []
+        arguments += ["--prompt", task.initial_prompt] if task.initial_prompt else []
+        arguments += ["-nf"] if model.words else []  # a small model in doubt has nothing better to offer
+        if not model.flash_attention and b"-nfa" in _help(program):  # older programs have it switched off
+            arguments += ["-nfa"]
+        return arguments
+
+    def _heard(self, answer: Mapping[str, Any]) -> Heard:
+        raw = answer["transcription"]
+        segments = (self._segment(each) for each in raw)
+        return Heard(
+            text="".join(each["text"] for each in raw).strip(),
+            segments=tuple(segment for segment in segments if segment.text),
+            language=answer["result"]["language"],
+            hearer="whisper-cli",
+            model=self._model.name,
+        )
+
+    def _segment(self, raw: Mapping[str, Any]) -> Segment:
+        timed = self._model.timed
+        logs = [math.log(max(token["p"], 1e-9)) for token in raw["tokens"] if token["id"] < self._model.end_of_text]
+        return Segment(
+            text=raw["text"].strip(),
+            start=raw["offsets"]["from"] / MILLISECONDS if timed else None,
+            end=raw["offsets"]["to"] / MILLISECONDS if timed else None,
+            probability=math.exp(sum(logs) / len(logs)) if logs else None,
+        )
+
+
+def _program() -> str:
+    for name in PROGRAMS:
+        found = shell.find(name)
+        if found:
+            return found
+    raise AudioToImageError(
+        "there is no whisper-cli on this machine", "brew install whisper-cpp, or use --hearer whisper"
+    )
+
+
+@cache
+def _help(program: str) -> bytes:
+    result = shell.run([program, "--help"])
+    return result.stdout + result.stderr
+
+
+def _failure(code: int, complaints: bytes) -> AudioToImageError:
+    lines = [line for line in complaints.decode(errors="replace").splitlines() if line.strip()]
+    told = [line for line in lines if "error" in line.lower() or "failed" in line.lower()] or lines
+    why = told[-1].strip() if told else "it gave no reason"
+    return AudioToImageError(f"whisper-cli heard nothing (status {code}): {why}", "try --hearer whisper")
