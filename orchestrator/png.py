@@ -1,40 +1,164 @@
 """A picture with its recipe inside: pixels and a Recipe to PNG bytes, and a Recipe from any file at all.
 
-Text chunks: our own JSON, and `parameters` in the form that other picture tools read (PNG specification, 11.3.4).
+Two text chunks (PNG specification, 11.3.4): our own JSON, and `parameters` in the form that other picture tools read.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
-from orchestrator.recipe import Recipe
+from orchestrator import files
+from orchestrator.errors import Misuse
+from orchestrator.recipe import MAX_BYTES, NotARecipe, Recipe
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+KEYWORD = "audio-to-image"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+COMPRESSION = 3  # zlib's usual 6 makes 9 % smaller files in five times the time
+MAX_CHUNKS = 100_000
+MAX_PIXELS = 64_000_000
+READABLE = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # formats that Pillow decodes without starting a program
+SAMPLER_NAMES = {
+    "dpm++2m": "DPM++ 2M",
+    "pndm": "PLMS",
+    "euler": "Euler",
+    "euler-a": "Euler a",
+    "ddim": "DDIM",
+    "lcm": "LCM",
+}
+
 
 def write_png(path: Path, pixels: NDArray[np.uint8], recipe: Recipe) -> Recipe:
     """Write a picture with its recipe in it; gives the recipe back with the pixels' digest."""
-    raise NotImplementedError
+    recipe = replace(recipe, pixels=pixels_digest(pixels))
+    files.write_whole(path, to_png(pixels, recipe))
+    return recipe
 
 
-def to_png(pixels: NDArray[np.uint8], recipe: Recipe) -> bytes:
-    """Encode a picture with its recipe in it."""
-    raise NotImplementedError
+def to_png(pixels: NDArray[np.uint8], recipe: Recipe | None) -> bytes:
+    """Encode a picture with its recipe in it, or bare."""
+    from PIL import Image, PngImagePlugin
+
+    chunks = PngImagePlugin.PngInfo()
+    if recipe:
+        chunks.add_itxt(KEYWORD, recipe.to_json())
+        chunks.add_text("parameters", parameters(recipe))
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, "PNG", pnginfo=chunks, compress_level=COMPRESSION)
+    return encoded.getvalue()
+
+
+def parameters(recipe: Recipe) -> str:
+    """Tell a recipe in the three lines that other picture tools write and read."""
+    settings: dict[str, object] = {
+        "Steps": recipe.steps,
+        "Sampler": SAMPLER_NAMES.get(recipe.sampler, recipe.sampler),
+        "Schedule type": "Karras" if recipe.spacing == "karras" else "",
+        "CFG scale": f"{recipe.guidance:g}",
+        "Seed": recipe.seed,
+        "Size": f"{recipe.width}x{recipe.height}",
+        "Model hash": recipe.model_digest[:10],
+        "Model": recipe.model,
+        "Denoising strength": "" if recipe.strength is None else f"{recipe.strength:g}",
+        "Version": KEYWORD,
+    }
+    last = ", ".join(f"{name}: {_quoted(str(value))}" for name, value in settings.items() if value != "")
+    negative = f"\nNegative prompt: {recipe.negative}" if recipe.negative else ""
+    return f"{recipe.prompt}{negative}\n{last}"
+
+
+def _quoted(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False) if any(mark in value for mark in ',:\n"') else value
 
 
 def read_png(path: Path) -> Recipe | None:
     """Read the recipe of a picture; None where the file holds none, whatever else it is."""
-    raise NotImplementedError
+    if not path.is_file():  # a pipe would be waited for
+        return None
+    try:
+        with path.open("rb") as file:
+            text = next((_text(kind, body) for kind, body in _chunks(file) if _keyword(body) == KEYWORD.encode()), None)
+    except OSError as error:
+        raise Misuse(f"cannot read {path}: {error.strerror or error}", f"ls -l '{path}'") from error
+    try:
+        return None if text is None else Recipe.from_json(text)
+    except NotARecipe:
+        return None
+
+
+def _chunks(file: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the sound text chunks of a PNG, seeking over everything else."""
+    if file.read(len(SIGNATURE)) != SIGNATURE:
+        return
+    for _ in range(MAX_CHUNKS):
+        head = file.read(8)
+        if len(head) < 8 or head[4:] == b"IEND":
+            return
+        length, kind = struct.unpack(">I4s", head)
+        if kind not in (b"tEXt", b"zTXt", b"iTXt") or length > 2 * MAX_BYTES:
+            file.seek(length + 4, os.SEEK_CUR)
+            continue
+        body, check = file.read(length), file.read(4)
+        if check == struct.pack(">I", zlib.crc32(kind + body)):
+            yield kind, body
+
+
+def _keyword(body: bytes) -> bytes:
+    return body.partition(b"\0")[0]
+
+
+def _text(kind: bytes, body: bytes) -> str | None:
+    rest = body.partition(b"\0")[2]
+    packed, encoding = kind == b"zTXt", "latin-1"
+    if packed:
+        rest = rest[1:]
+    if kind == b"iTXt":
+        packed, encoding = rest[:1] == b"\1", "utf-8"
+        rest = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
+    try:
+        return (_unpacked(rest) if packed else rest).decode(encoding)
+    except (zlib.error, UnicodeDecodeError):
+        return None
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """Inflate no more than a recipe can hold; what is cut off is not JSON, and so no recipe."""
+    return zlib.decompressobj().decompress(packed, MAX_BYTES)
 
 
 def read_pixels(path: Path) -> NDArray[np.uint8]:
     """Read any picture file as height, width, RGB; turned upright, and refused where it is no picture or a bomb."""
-    raise NotImplementedError
+    import numpy
+    from PIL import Image, ImageOps
+
+    # What Pillow's decoders let through on broken files; a bomb is a warning or an error by its size.
+    broken = (OSError, ValueError, TypeError, SyntaxError, EOFError, IndexError, KeyError, struct.error, zlib.error)
+    bomb = (Image.DecompressionBombWarning, Image.DecompressionBombError)
+    try:
+        with Image.open(path, formats=READABLE) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Misuse(
+                    f"{path} has {image.width}x{image.height} pixels; {MAX_PIXELS:,} are the most",
+                    "make it smaller first",
+                )
+            upright = ImageOps.exif_transpose(image)
+            return numpy.asarray(upright.convert("RGB"), dtype=numpy.uint8)
+    except (*broken, *bomb) as error:
+        raise Misuse(f"{path} is not a picture that can be read: {error}", "give a PNG, JPEG or WebP file") from error
 
 
 def pixels_digest(pixels: NDArray[np.uint8]) -> str:
     """Digest a picture's rows of RGB: two pictures are the same where this is."""
-    raise NotImplementedError
+    return hashlib.sha256(pixels.tobytes()).hexdigest()
