@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from orchestrator import catalogue
+from orchestrator.hear import Task
 from orchestrator.worker import Elsewhere, Opening
 
 if TYPE_CHECKING:
@@ -53,13 +54,8 @@ class PainterElsewhere(Elsewhere):
 def open_hearer(settings: Settings) -> tuple[HearerElsewhere, catalogue.Chosen]:
     """Choose the speech model and name its engine."""
     chosen = catalogue.choose("speech", settings)
-    arguments = {
-        "model": chosen.path,
-        "hearer": settings.hearer,
-        "language": settings.language,
-        "translate": settings.translate,
-        "threads": settings.threads,
-    }
+    task = Task(language=settings.language, translate=settings.translate, threads=settings.threads)
+    arguments = {"model": chosen.path, "hearer": settings.hearer, "task": task}
     opening = Opening(name="speech", path="orchestrator.hear:open_hearer", arguments=arguments)
     return HearerElsewhere(opening), chosen
 

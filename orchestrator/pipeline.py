@@ -87,10 +87,11 @@ def transcript(line: Line, source: Path) -> Generator[Event, None, hear.Heard]:
     """Hear a recording, telling the words as they come."""
     line.hearer.start()
     heard = hear.Heard(text="")
-    for heard in hear.listen(line.hearer, sound.read(source), voice.spans):
+    pieces = sound.pieces(sound.read(source), line.hearer.longest)
+    for heard in hear.listen(line.hearer, pieces, voice.spans):
         yield events.Words(text=heard.text)
     if not heard.text:
-        raise NoSpeech(f"no speech heard{': ' if heard.no_speech else ''}{heard.no_speech}", SPEAK_UP)
+        raise NoSpeech(f"no speech heard: {heard.no_speech}", SPEAK_UP)
     yield events.Heard(transcript=heard.text, language=heard.language, segments=heard.segments)
     return heard
 

@@ -77,7 +77,9 @@ class Task:
 class Hearer(Protocol):
     """A model that listens."""
 
-    longest: float  # seconds of the longest piece it takes
+    @property
+    def longest(self) -> float:
+        """Tell the seconds of the longest piece it takes."""
 
     def load(self) -> None:
         """Bring the model into memory."""
