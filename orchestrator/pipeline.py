@@ -137,16 +137,15 @@ def picture(line: Line, source: Path, *, image: str = "") -> Iterator[Event]:
 def pictures(line: Line, sources: Iterable[str], *, image: str = "") -> Iterator[Event]:
     """Turn each recording into pictures; one that fails is told and the next is tried."""
     for source in sources:
-        temporary = None
+        path = Path(source)
         try:
             path = sound.stored(source, line.settings.recordings)
-            temporary = path if source == "-" and not line.settings.keep_audio else None
             yield from picture(line, path, image=image)
         except AudioToImageError as error:
-            yield failure(error, Path(source))
-            continue
-        if temporary:
-            temporary.unlink(missing_ok=True)
+            yield failure(error, path)
+        else:
+            if source == "-" and not line.settings.keep_audio:
+                path.unlink()
 
 
 def repainting(line: Line, recipe: Recipe) -> Iterator[Event]:

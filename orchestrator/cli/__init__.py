@@ -15,7 +15,7 @@ from orchestrator.errors import AudioToImageError, Cancelled
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, package_name="audio-to-image")
+@click.version_option(__version__, prog_name="audio-to-image")
 def commands() -> None:
     """Say it, see it: speech to picture, offline, on your own machine."""
 
