@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import wave
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,24 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AUDIO_TO_IMAGE_DATA", str(home / "data"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return home
+
+
+DEMO = Path(__file__).parent.parent / "models" / "demo"
+
+
+@pytest.fixture
+def recording() -> Path:
+    """A recording that ships with the project."""
+    return min((DEMO / "recordings").glob("*.wav"))
+
+
+@pytest.fixture
+def silence(tmp_path: Path) -> Path:
+    """Two seconds in which nobody speaks."""
+    path = tmp_path / "silence.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(bytes(64_000))
+    return path

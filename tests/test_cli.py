@@ -1,0 +1,204 @@
+"""The command as a person types it: help, exit codes, what goes to stdout and what does not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from orchestrator.cli import commands
+
+COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
+HEAVY = ("numpy", "PIL", "onnxruntime", "coremltools", "torch", "_pywhispercpp", "starlette", "sqlite3")
+QUICK = ("--steps", "2", "--seed", "4")
+
+
+def run(*arguments: str, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [COMMAND, *arguments], input=stdin, capture_output=True, env=os.environ | environment, timeout=120, check=False
+    )
+    return subprocess.CompletedProcess(
+        done.args, done.returncode, done.stdout.decode(), done.stderr.decode(errors="replace")
+    )
+
+
+def verbs(group: click.Group = commands, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield before
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from verbs(command, (*before, name))
+        else:
+            yield (*before, name)
+
+
+@pytest.mark.parametrize("verb", list(verbs()), ids=" ".join)
+def test_help_is_there_and_imports_nothing_heavy(verb: tuple[str, ...]) -> None:
+    program = (
+        "import sys; from orchestrator.cli import commands\n"
+        f"commands.main({[*verb, '--help']!r}, standalone_mode=False)\n"
+        f"print('HEAVY', [name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "Usage:" in done.stdout
+    assert done.stdout.endswith("HEAVY []\n")
+
+
+def test_the_short_name_is_the_same_command() -> None:
+    done = subprocess.run([COMMAND.replace("audio-to-image", "a2i"), "--version"], capture_output=True, check=True)
+    assert done.stdout == run("--version").stdout.encode()
+
+
+@pytest.mark.parametrize(("shell", "mark"), [("bash", "complete -o"), ("zsh", "#compdef"), ("fish", "complete --no")])
+def test_completion_knows_the_shell(shell: str, mark: str) -> None:
+    assert mark in run("completion", shell).stdout
+
+
+def test_completion_completes_verbs() -> None:
+    done = run(_AUDIO_TO_IMAGE_COMPLETE="bash_complete", COMP_WORDS="audio-to-image pic", COMP_CWORD="1")
+    assert "picture" in done.stdout
+
+
+def test_a_recording_becomes_a_picture(recording: Path) -> None:
+    done = run("picture", str(recording), *QUICK)
+    assert done.returncode == 0, done.stderr
+    (path,) = done.stdout.splitlines()
+    assert Path(path).read_bytes().startswith(b"\x89PNG")
+    assert "heard:" in done.stderr
+    assert "prompt:" in done.stderr
+    assert "demo" in done.stderr
+
+
+def test_json_is_one_event_a_line(recording: Path) -> None:
+    done = run("picture", "--json", str(recording), *QUICK)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    names = [event["event"] for event in told]
+    assert [name for name in ("heard", "cleaned", "painted", "kept") if name in names] == list(dict.fromkeys(
+        name for name in names if name in ("heard", "cleaned", "painted", "kept")
+    ))  # fmt: skip
+    assert told[-1]["event"] == "kept"
+    assert told[-1]["recipe"]["seed"] == 4
+    assert done.stderr == ""
+
+
+def test_every_file_is_tried_and_the_first_failure_is_the_exit_code(recording: Path, silence: Path) -> None:
+    done = run("picture", str(silence), str(recording), "no-such.wav", *QUICK)
+    assert done.returncode == 3
+    assert len(done.stdout.splitlines()) == 1
+    assert "no speech heard" in done.stderr
+    assert "no-such.wav" in done.stderr
+
+
+def test_standard_input_is_a_recording(recording: Path, isolated: Path) -> None:
+    done = run("picture", "-", *QUICK, stdin=recording.read_bytes())
+    assert done.returncode == 0, done.stderr
+    assert not list((isolated / "data" / "recordings").glob("*.wav")), "temporary sound is deleted on success"
+
+
+def test_a_recording_whose_picture_failed_is_kept(silence: Path, isolated: Path) -> None:
+    done = run("picture", "-", *QUICK, stdin=silence.read_bytes())
+    assert done.returncode == 3
+    (kept,) = (isolated / "data" / "recordings").iterdir()
+    assert str(kept) in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("picture", "no-such.wav"), 2, "no-such.wav"),
+        (("hear", "no-such.wav"), 2, "no-such.wav"),
+        (("paint", ""), 2, "empty"),
+        (("paint", "   "), 2, "empty"),
+        (("paint", "a tree", "--steps", "0"), 2, "steps"),
+        (("paint", "a tree", "--steps", "1000000000"), 2, "steps"),
+        (("paint", "a tree", "--guidance", "nan"), 2, "guidance"),
+        (("paint", "a tree", "--count", "0"), 2, "count"),
+        (("paint", "a tree", "--model", "no-such-model"), 4, "no-such-model"),
+        (("hear", "--speech-model", "no-such-model", "{recording}"), 4, "no-such-model"),
+        (("paint", "a tree", "--image", "no-such.png"), 2, "no-such.png"),
+        (("gallery", "show", "nothing"), 2, "nothing"),
+        (("record", "--device", "no-such-microphone", "--seconds", "1"), 1, "microphone"),
+        (("record", "--seconds", "-1"), 2, "seconds"),
+        (("picture",), 2, "Missing argument"),
+        (("no-such-verb",), 2, "No such command"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_the_right_exit_code(
+    arguments: tuple[str, ...], code: int, says: str, recording: Path
+) -> None:
+    done = run(*(argument.format(recording=recording) for argument in arguments))
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("words", [b"", b"\n", b"a\0b", b"\xff\xfe", b"\xed\xa0\x80", b"word " * 200_000])
+def test_a_prompt_on_stdin_that_cannot_be_painted_is_misuse(words: bytes) -> None:
+    done = run("paint", "-", stdin=words)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_settings_come_from_the_file_then_the_environment_then_flags(isolated: Path) -> None:
+    folder = isolated / ".config" / "audio-to-image"
+    folder.mkdir(parents=True)
+    (folder / "settings.toml").write_text("steps = 1\nseed = 11\nguidance = 2.0\n")
+    done = run("paint", "a red house", "--json", "--guidance", "3.5", AUDIO_TO_IMAGE_SEED="12")
+    recipe = json.loads(done.stdout.splitlines()[-1])["recipe"]
+    assert (recipe["steps"], recipe["seed"], recipe["guidance"]) == (1, 12, 3.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("stepz = 1", "did you mean 'steps'"), ("steps = 'many'", "whole number"), ("steps = [", "read")]
+)
+def test_a_wrong_setting_is_named(isolated: Path, text: str, says: str) -> None:
+    folder = isolated / ".config" / "audio-to-image"
+    folder.mkdir(parents=True)
+    (folder / "settings.toml").write_text(text)
+    done = run("paint", "a tree")
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "settings.toml" in done.stderr
+
+
+def test_output_names_a_file_or_a_folder(tmp_path: Path) -> None:
+    assert run("paint", "a red house", *QUICK, "--output", str(tmp_path / "house.png")).returncode == 0
+    assert (tmp_path / "house.png").exists()
+    assert run("paint", "a red house", *QUICK, "--output", str(tmp_path)).returncode == 0
+    assert len(list(tmp_path.glob("*.png"))) == 2
+
+
+def test_one_output_file_for_several_recordings_is_misuse(recording: Path, tmp_path: Path) -> None:
+    done = run("picture", str(recording), str(recording), "--output", str(tmp_path / "one.png"))
+    assert done.returncode == 2
+    assert not (tmp_path / "one.png").exists()
+
+
+def test_a_picture_is_repainted_to_the_same_pixels() -> None:
+    first = json.loads(run("paint", "a red house", *QUICK, "--json").stdout.splitlines()[-1])
+    again = run("gallery", "repaint", first["id"], "--json")
+    told = [json.loads(line) for line in again.stdout.splitlines()]
+    (second,) = [event for event in told if event["event"] == "kept"]
+    assert second["id"] != first["id"]
+    assert second["recipe"]["pixels"] == first["recipe"]["pixels"]
+
+
+def test_painting_from_a_picture_names_its_parent() -> None:
+    first = json.loads(run("paint", "a red house", *QUICK, "--json").stdout.splitlines()[-1])
+    done = run("paint", "a blue house", *QUICK, "--image", first["id"], "--strength", "0.6", "--json")
+    recipe = json.loads(done.stdout.splitlines()[-1])["recipe"]
+    assert recipe["parent"] == first["id"]
+    assert recipe["parent_pixels"] == first["recipe"]["pixels"]
+    assert recipe["strength"] == 0.6
+
+
+def test_clean_is_a_filter_that_never_fails() -> None:
+    assert run("clean", stdin=b"[MUSIC] a red (laughs) house").stdout == "a red house\n"
+    assert run("clean", stdin=b"[MUSIC]").returncode == 0
+    assert run("clean", stdin=b"\xff\xfe").returncode == 0
