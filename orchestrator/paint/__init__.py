@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.errors import Misuse
 
@@ -69,7 +69,7 @@ class Step:
     index: int  # from 1
     steps: int
     seed: int
-    estimate: NDArray[np.float32]  # what the model now thinks the clean latents are: channels, height, width
+    estimate: NDArray[np.floating[Any]]  # the clean latents as the model sees them now: channels, height, width
     matrix: NDArray[np.float32]  # latent channels, then a constant, to RGB in 0..1
     pixels: NDArray[np.uint8] | None = None
     flagged: bool = False  # the model's own safety checker blanked the picture

@@ -47,6 +47,7 @@ class Hop:
 class Plan:
     """Every hop of a painting, and how loud the noise is that it begins with."""
 
+    sampler: str
     hops: tuple[Hop, ...]
     loudness: float = 1.0
 
@@ -82,7 +83,7 @@ def plan(description: Description, *, sampler: str, spacing: str, steps: int, st
     else:
         hops = _strides(levels, at, description.train_steps // steps, again=sampler == "pndm")
     softer = sampler in ("euler", "euler-a") and spacing != "leading"
-    return Plan(hops=hops, loudness=levels[0].noise if softer else 1.0)
+    return Plan(sampler=sampler, hops=hops, loudness=levels[0].noise if softer else 1.0)
 
 
 def signal_powers(description: Description) -> Array:

@@ -1,0 +1,49 @@
+"""A model's folder: which graphs it holds, and which engine they are for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from orchestrator.errors import AudioToImageError, Misuse, ModelMissing
+
+ONNX_UNET = "unet.onnx"
+CORE_ML_NAMES = {
+    "text_encoder": "TextEncoder",
+    "unet": "Unet",
+    "unet_chunk1": "UnetChunk1",
+    "unet_chunk2": "UnetChunk2",
+    "vae_decoder": "VAEDecoder",
+    "vae_encoder": "VAEEncoder",
+    "safety_checker": "SafetyChecker",
+}
+CORE_ML_KINDS = (".mlmodelc", ".mlpackage")
+GET = "audio-to-image models get"
+
+
+def core_ml(folder: Path, piece: str) -> Path | None:
+    """Find a Core ML piece, compiled or not."""
+    paths = (folder / f"{CORE_ML_NAMES[piece]}{kind}" for kind in CORE_ML_KINDS)
+    return next((path for path in paths if path.exists()), None)
+
+
+def choose(folder: Path, engine: str) -> str:
+    """Choose the engine for a folder.
+
+    `auto` is Core ML for its graphs on a Mac, else ONNX Runtime for its own. OpenVINO, an extra, is for who asks.
+    """
+    if not folder.is_dir():
+        raise ModelMissing(f"there is no picture model in {folder}", GET)
+    onnx = (folder / ONNX_UNET).exists()
+    apple = any(core_ml(folder, piece) for piece in ("unet", "unet_chunk1"))
+    if not onnx and not apple:
+        raise ModelMissing(f"{folder} holds no picture model: neither {ONNX_UNET} nor Unet.mlmodelc", GET)
+    if engine == "auto":
+        return "coreml" if apple and (sys.platform == "darwin" or not onnx) else "onnx"
+    fits = {"coreml": apple, "onnx": onnx, "openvino": onnx}
+    if engine not in fits:
+        raise Misuse(f"there is no engine {engine!r}", f"choose one of: auto, {', '.join(fits)}")
+    if not fits[engine]:
+        wants = "Core ML" if engine == "coreml" else "ONNX"
+        raise AudioToImageError(f"{engine} wants {wants} graphs, and {folder} has none", "choose --engine auto")
+    return engine
