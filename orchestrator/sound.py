@@ -59,12 +59,13 @@ def read(path: Path) -> Iterator[Samples]:
     return _decoded(path)
 
 
-def ffmpeg_arguments(source: str, **options: str) -> list[str]:
-    """Ask ffmpeg for a source's first sound stream as raw samples on standard output."""
+def ffmpeg_arguments(source: str, *, live: bool = False, **options: str) -> list[str]:
+    """Ask ffmpeg for a source's first sound stream as raw samples on standard output, each at once if it is live."""
     import ffmpeg
 
     stream = ffmpeg.input(source, **options)["a:0"]
-    wanted = stream.output("pipe:1", format="s16le", acodec="pcm_s16le", ac=1, ar=SAMPLE_RATE)
+    at_once = {"flush_packets": 1} if live else {}
+    wanted = stream.output("pipe:1", format="s16le", acodec="pcm_s16le", ac=1, ar=SAMPLE_RATE, **at_once)
     command: list[str] = wanted.compile(cmd=[shell.ffmpeg(), "-nostdin", "-hide_banner", "-loglevel", "error"])
     return command
 
