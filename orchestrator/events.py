@@ -37,6 +37,15 @@ class Note(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Working(Event):
+    """A part of something long: converting, fetching."""
+
+    what: str
+    index: int  # from 1
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Opened(Event):
     """The microphone's first sound arrived: speak."""
 

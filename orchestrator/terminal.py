@@ -111,6 +111,8 @@ def sentence(event: Event) -> str:
 def motion(event: Event) -> str:
     """Draw an event in the line that moves."""
     match event:
+        case events.Working():
+            return f"{bar(event.index / event.count)} {event.what}"
         case events.Level():
             return f"{bar(1 - event.level / QUIETEST)} {event.seconds_left:4.1f} s left"
         case events.Words():
