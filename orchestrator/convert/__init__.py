@@ -18,6 +18,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 FORMATS = {
     "onnx": ("torch", "diffusers", "transformers", "onnx"),
-    "coreml": ("torch", "diffusers", "transformers", "coremltools", "sklearn"),
+    "coreml": ("torch", "diffusers", "transformers", "coremltools"),
 }
 PALETTES = (1, 2, 3, 4, 6, 8)  # bits that Core ML can store an index in
 PRECISIONS = ("fp16", "fp32")
@@ -64,21 +65,22 @@ def convert(
 
 
 def _pieces(model: Source, folder: Path, to: str, palettize: int | None, weights: str) -> Iterator[Progress]:
-    from orchestrator.convert import coreml, graphs, onnx
+    from orchestrator.convert import graphs
 
     for index, name in enumerate(model.pieces, start=1):
-
-        def progress(what: str, name: str = name, index: int = index) -> Progress:
-            return Progress(piece=name, what=what, index=index, count=len(model.pieces) + 1)
-
-        yield progress("reading the weights")
+        progress = partial(Progress, piece=name, index=index, count=len(model.pieces) + 1)
+        yield progress(what="reading the weights")
         graph = graphs.read(model, name, for_onnx=to == "onnx")
         if to == "onnx":
+            from orchestrator.convert import onnx
+
             actions = onnx.write(graph, folder, weights=weights)
         else:
+            from orchestrator.convert import coreml
+
             actions = coreml.write(graph, folder, bits=palettize)
         for what in actions:
-            yield progress(what)
+            yield progress(what=what)
 
 
 def _describe(model: Source, name: str, folder: Path) -> None:

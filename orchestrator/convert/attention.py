@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 
@@ -55,3 +55,24 @@ class Processor:
         if layer.residual_connection:
             output = output + hidden
         return output / layer.rescale_output_factor if layer.rescale_output_factor != 1.0 else output
+
+
+class Gate(nn.Module):
+    """diffusers' GEGLU as two products instead of one that is then cut in two: the cut would copy all of it."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__()
+        value, gate = layer.proj.weight.chunk(2)
+        value_bias, gate_bias = layer.proj.bias.chunk(2)
+        self.value = _linear(value, value_bias)
+        self.gate = _linear(gate, gate_bias)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Let through what the gate lets through."""
+        return self.value(hidden) * functional.gelu(self.gate(hidden))
+
+
+def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+    linear = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
+    linear.weight, linear.bias = nn.Parameter(weight), nn.Parameter(bias)
+    return linear

@@ -1,1 +1,83 @@
-"""stub"""
+"""A `Graph` comes in, an `.mlpackage` goes out: computed in halves on macOS 13 or later, palettized if asked.
+
+Apple's names, shapes and types: halves in, singles out, tokens as floats. Text encoder and UNet are palettized; the
+autoencoder, whose pixels everybody sees, is not, and neither are tables that are looked up in, not multiplied with.
+One palette a weight: palettes for groups of channels would need macOS 15.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from orchestrator.convert.graphs import Graph
+
+logging.getLogger("coremltools").setLevel(logging.CRITICAL)  # off a Mac it complains of what only a Mac has
+import coremltools as ct  # noqa: E402
+
+NAMES = {
+    "text_encoder": "TextEncoder",
+    "unet": "Unet",
+    "vae_decoder": "VAEDecoder",
+    "vae_encoder": "VAEEncoder",
+    "safety_checker": "SafetyChecker",
+}
+PALETTIZED = ("text_encoder", "unet")
+
+
+def write(graph: Graph, folder: Path, *, bits: int | None) -> Iterator[str]:
+    """Write a graph into a folder, telling what is done next."""
+    yield "tracing"
+    with _quietly(), torch.no_grad():
+        traced = torch.jit.trace(graph.module, tuple(graph.inputs.values()), check_trace=False)
+    yield "converting"
+    with _quietly():
+        model = _convert(traced, graph)
+    if bits is not None and graph.name in PALETTIZED:
+        yield f"palettizing to {bits} bits"
+        with _quietly():
+            model = _palettize(model, bits)
+    yield "writing the package"
+    model.save(str(folder / f"{NAMES[graph.name]}.mlpackage"))
+
+
+def _convert(traced: Any, graph: Graph) -> Any:
+    inputs = [ct.TensorType(name=name, shape=value.shape, dtype=_kind(value)) for name, value in graph.inputs.items()]
+    return ct.convert(
+        traced,
+        inputs=inputs,
+        outputs=[ct.TensorType(name=name, dtype=np.float32) for name in graph.outputs],
+        convert_to="mlprogram",
+        minimum_deployment_target=ct.target.macOS13,
+        compute_precision=ct.precision.FLOAT16,
+        skip_model_load=True,
+    )
+
+
+def _kind(value: torch.Tensor) -> type[np.floating[Any]]:
+    """Tokens go in as singles, for Core ML takes no whole numbers there and halves end at 2,048; all else as halves."""
+    return np.float16 if value.is_floating_point() else np.float32
+
+
+def _palettize(model: Any, bits: int) -> Any:
+    """Give each weight the 2**bits numbers that k-means finds for it."""
+    from coremltools.optimize.coreml import OpPalettizerConfig, OptimizationConfig, palettize_weights
+
+    k_means = OpPalettizerConfig(mode="kmeans", nbits=bits)
+    return palettize_weights(model, OptimizationConfig(global_config=k_means, op_type_configs={"gather": None}))
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep foreign progress bars, and warnings that shapes become constants (they should), from the person."""
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stderr(nowhere), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 from diffusers.utils import logging as diffusers_log
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers.utils import logging as transformers_log
 
-from orchestrator.convert.attention import Processor
+from orchestrator.convert.attention import Gate, Processor
 from orchestrator.convert.source import HINT, Source
 from orchestrator.errors import AudioToImageError
 
@@ -36,10 +37,7 @@ def read(source: Source, name: str, *, for_onnx: bool) -> Graph:
     transformers_log.set_verbosity_error()
     transformers_log.disable_progress_bar()
     graph = READERS[name](source)
-    for layer in graph.module.modules():
-        if hasattr(layer, "set_processor"):
-            _check_attention(layer)
-            layer.set_processor(Processor(fused=for_onnx))
+    _rewrite(graph.module, for_onnx)
     graph.module.eval().requires_grad_(False)
     return graph
 
@@ -51,10 +49,22 @@ def latents(source: Source) -> Tensor:
 
 
 def autoencoder(source: Source) -> Any:
-    """Load the autoencoder."""
+    """Load the autoencoder; one whose encoder is a single convolution over patches is ours, diffusers has no class for it."""
     from diffusers import AutoencoderKL
 
-    return _load(AutoencoderKL, source, "vae")
+    config = source.configs["vae"]
+    if config.get("encoder_type") != "patch":
+        return _load(AutoencoderKL, source, "vae")
+    vae = AutoencoderKL.from_config(config)
+    vae.encoder = nn.ModuleDict(
+        {"conv": nn.Conv2d(3, 2 * config["latent_channels"], side := config["patch_size"], stride=side)}
+    )
+    try:
+        vae.load_state_dict(load_file(source.folder / "vae" / "diffusion_pytorch_model.safetensors"))
+    except (OSError, RuntimeError) as error:
+        raise AudioToImageError(f"cannot read the vae in {source.folder}: {error}", HINT) from error
+    vae.encoder = vae.encoder["conv"]
+    return vae
 
 
 def _load(kind: Any, source: Source, piece: str) -> Any:
@@ -74,6 +84,17 @@ def _load(kind: Any, source: Source, piece: str) -> Any:
         names = missing or sorted(key[0] for key in report["mismatched_keys"])
         raise AudioToImageError(f"the {piece} in {source.folder} lacks {len(names)} weights, {names[0]} for one", HINT)
     return model
+
+
+def _rewrite(module: nn.Module, for_onnx: bool) -> None:
+    """Put our own attention and gates in the place of diffusers'."""
+    for parent in list(module.modules()):
+        if hasattr(parent, "set_processor"):
+            _check_attention(parent)
+            parent.set_processor(Processor(fused=for_onnx))
+        for name, child in list(parent.named_children()):
+            if type(child).__name__ == "GEGLU":
+                setattr(parent, name, Gate(child))
 
 
 def _check_attention(layer: Any) -> None:

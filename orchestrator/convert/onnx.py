@@ -16,6 +16,7 @@ import torch
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from orchestrator.convert.graphs import Graph
+from orchestrator.convert.tidy import tidy
 
 OPSET = 20
 FUSED_DOMAIN = "com.microsoft"
@@ -31,6 +32,7 @@ def write(graph: Graph, folder: Path, *, weights: str) -> Iterator[str]:
         exported = _export(graph, Path(scratch))
         yield f"writing {weights} weights"
         model = onnx.load(exported, load_external_data=False)
+        tidy(model, free_batch=graph.batched)
         casts = [
             cast for tensor in model.graph.initializer for cast in _store(tensor, scratch, halve=weights == "fp16")
         ]
@@ -42,7 +44,6 @@ def write(graph: Graph, folder: Path, *, weights: str) -> Iterator[str]:
 
 def _export(graph: Graph, folder: Path) -> Path:
     """Trace with torch; the older exporter, for it is the one that keeps a fused node as it was named."""
-    names = [*graph.inputs, *graph.outputs]
     target = folder / f"{graph.name}.onnx"
     fused = any(hasattr(layer, "set_processor") for layer in graph.module.modules())
     with warnings.catch_warnings(), torch.no_grad():
@@ -55,7 +56,6 @@ def _export(graph: Graph, folder: Path) -> Path:
             opset_version=OPSET,
             input_names=list(graph.inputs),
             output_names=list(graph.outputs),
-            dynamic_axes={name: {0: "batch"} for name in names} if graph.batched else None,
             custom_opsets={FUSED_DOMAIN: 1} if fused else None,
         )
     return target
