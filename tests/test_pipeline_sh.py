@@ -1,0 +1,74 @@
+"""The line as a page of shell: any name, any words, the first stage that fails."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parent.parent / "pipeline.sh"
+
+
+def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(SCRIPT), *arguments],
+        cwd=cwd,
+        env=os.environ | {"AUDIO_TO_IMAGE_STEPS": "2"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("name", ["plain.wav", "two words.wav", 'it\'s "quoted".wav', "$(touch gone).wav", "-n.wav"])
+def test_the_last_line_is_the_picture_whatever_the_name(tmp_path: Path, recording: Path, name: str) -> None:
+    shutil.copy(recording, tmp_path / name)
+    done = run(name, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.splitlines()[-1]).read_bytes().startswith(b"\x89PNG")
+    assert not (tmp_path / "gone").exists()
+
+
+def test_a_newline_in_a_name_is_part_of_it(tmp_path: Path, recording: Path) -> None:
+    shutil.copy(recording, tmp_path / "two\nlines.wav")
+    assert run("two\nlines.wav", cwd=tmp_path).returncode == 0
+
+
+def test_silence_ends_with_three(tmp_path: Path, silence: Path) -> None:
+    done = run(str(silence), cwd=tmp_path)
+    assert done.returncode == 3
+    assert done.stdout == ""
+
+
+def test_it_stops_at_the_first_stage_that_fails_with_its_status(tmp_path: Path, recording: Path) -> None:
+    assert run("no-such.wav", cwd=tmp_path).returncode == 2
+    assert run(str(recording), cwd=tmp_path, AUDIO_TO_IMAGE_SPEECH_MODEL="none").returncode == 4
+    assert run(str(recording), cwd=tmp_path, AUDIO_TO_IMAGE_STEPS="0").returncode == 2
+
+
+@pytest.mark.parametrize(
+    "said", ["$(touch gone)", "`touch gone`", "-n", "--help", "a 'red' \"house\"", "a\\nb; exit 9"]
+)
+def test_what_was_said_never_reaches_a_shell(tmp_path: Path, recording: Path, said: str) -> None:
+    """A hearer that says anything stands in for `hear`; every other stage is the real one."""
+    real = shutil.which("audio-to-image", path=str(SCRIPT.parent / ".venv/bin")) or shutil.which("audio-to-image")
+    fake = tmp_path / "checkout"
+    fake.mkdir()
+    for each in ("pipeline.sh", "remove_parentheses.py"):
+        shutil.copy(SCRIPT.parent / each, fake)
+    (fake / ".venv/bin").mkdir(parents=True)
+    (fake / ".venv/bin/python3").symlink_to(Path(str(real)).with_name("python3"))
+    (tmp_path / "said").write_text(said)
+    stub = fake / ".venv/bin/audio-to-image"
+    stub.write_text(f'#!/bin/sh\nif [ "$1" = hear ]; then cat {tmp_path}/said; else exec {real} "$@"; fi\n')
+    stub.chmod(0o755)
+    done = subprocess.run(
+        [str(fake / "pipeline.sh"), str(recording)],
+        cwd=tmp_path, env=os.environ | {"AUDIO_TO_IMAGE_STEPS": "1"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "gone").exists()

@@ -1,0 +1,44 @@
+"""The README's commands, run as written."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parent.parent
+README = (CHECKOUT / "README.md").read_text()
+BLOCKS = re.findall(r"(?:^    .+\n)+", README, flags=re.MULTILINE)
+COMMANDS = [line.strip().removeprefix("$ ") for block in BLOCKS for line in block.splitlines()]
+ELSEWHERE = ("make", "source", "audio-to-image talk")  # run by those who set up, and by tests of their own
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if not each.startswith(ELSEWHERE)])
+def test_a_command_of_the_readme_works_as_written(command: str) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=CHECKOUT,
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout or "gallery list" in command
+
+
+def test_the_readme_has_commands_to_run() -> None:
+    assert len(COMMANDS) > 8
+
+
+def test_every_verb_is_in_the_readme() -> None:
+    from orchestrator.cli import commands
+
+    missing = [name for name in commands.commands if f"| `{name}" not in README]
+    assert not missing
