@@ -13,7 +13,7 @@ FLOORS = (
     {"cli"},
     {"terminal", "studio", "doctor", "shortcut"},
     {"pipeline"},
-    {"engines"},
+    {"engines", "machine"},
     {"record", "voice", "hear", "clean", "refine", "paint", "gallery", "worker", "events"},
     {"catalogue", "fetch", "convert"},
     {"recipe", "png", "sound", "shell", "files", "settings", "errors"},

@@ -47,4 +47,4 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-from orchestrator.cli import doctor, gallery, line, machine, models  # noqa: E402,F401 - verbs add themselves to `commands`
+from orchestrator.cli import doctor, gallery, line, machine, models, shortcut  # noqa: E402,F401 - verbs add themselves to `commands`

@@ -14,7 +14,7 @@ from orchestrator.cli import commands, options
 @commands.command()
 @options.as_json
 def doctor(as_json: bool) -> int:
-    """Tell what works on this machine, what does not, and the command that repairs it. Exits 0 when `talk` will work."""
+    """Tell what works on this machine, what does not, the command that repairs it. Exits 0 when `talk` will work."""
     from orchestrator.doctor import examine
 
     works = True

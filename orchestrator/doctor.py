@@ -1,0 +1,229 @@
+"""What works on this machine: settings come in; findings go out, each with the command that repairs it.
+
+Each check is a small function. `talk` works when none of them fails. Engines are asked in
+child processes, and load nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from orchestrator import catalogue, machine, record, shell
+from orchestrator.errors import AudioToImageError
+from orchestrator.hear import ggml
+from orchestrator.paint import Engine, open_painter
+from orchestrator.settings import Settings
+from orchestrator.worker import Elsewhere, Opening
+
+CAPTURES = ("avfoundation", "pulse", "alsa")  # ffmpeg's devices that are microphones
+SHORTCUTS_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
+PROTECTED = ("Desktop", "Documents", "Downloads")  # macOS lets no program in the background run what is in here
+PLENTY, LEAST = 5e9, 1e8  # bytes on the disk: for both full models and air; for a recording and a picture
+UNITS = {"cpu": "the processor", "gpu": "the GPU", "ne": "the Neural Engine", "all": "what Core ML chooses"}
+OURSELVES = "audio-to-image doctor"  # what a dead child's error hints at
+REINSTALL = "./shortcut_install.sh, or: make clean demo"
+WHY = {"ne": "split_einsum attention is made for it", "gpu": "original attention runs there alone"}
+ASK_PERMISSION = """
+ObjC.import("Foundation"); ObjC.import("AVFoundation");
+$.NSClassFromString("AVCaptureDevice").authorizationStatusForMediaType($.AVMediaTypeAudio).toString()
+"""
+PERMISSIONS = {"0": "not asked yet", "1": "forbidden by this Mac's profile", "2": "denied", "3": "granted"}
+PRIVACY = "open 'x-apple.systempreferences:com.apple.preference.security?Privacy_Microphone'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What one check found; `hint` is the command that repairs it."""
+
+    name: str
+    state: Literal["ok", "warn", "fail"] = "ok"
+    text: str
+    hint: str = ""
+
+
+Check = Callable[[Settings], Finding | None]
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at everything that `talk` needs, in the order that a person would."""
+    with ThreadPoolExecutor() as pool:
+        for found in pool.map(lambda check: _checked(check, settings), CHECKS):
+            if found:
+                yield found
+
+
+def _checked(check: Check, settings: Settings) -> Finding | None:
+    """Run a check; what it cannot do is what it found."""
+    try:
+        return check(settings)
+    except AudioToImageError as error:
+        return Finding(name=check.__name__.strip("_").replace("_", " "), state="fail", text=str(error), hint=error.hint)
+
+
+def _machine(_: Settings) -> Finding:
+    it = machine.look()
+    return Finding(name="machine", text=f"{it.chip}, {machine.as_size(it.memory)} of memory, {it.system}")
+
+
+def _python(_: Settings) -> Finding:
+    return Finding(name="python", text=f"{platform.python_version()} in {sys.prefix}")
+
+
+def _ffmpeg(_: Settings) -> Finding:
+    program = shell.ffmpeg()
+    answer = shell.run([program, "-hide_banner", "-devices"]).stdout.decode(errors="replace")
+    number = shell.run([program, "-version"]).stdout.decode(errors="replace").split()[2:3]
+    captures = [name for name in CAPTURES if re.search(rf"^ D\S*\s+{name}\b", answer, re.MULTILINE)]
+    if not captures:
+        raise AudioToImageError(
+            f"{program} cannot record: it has none of {', '.join(CAPTURES)}", shell.install_hint("ffmpeg")
+        )
+    return Finding(name="ffmpeg", text=f"{' '.join(number)} at {program}, records through {', '.join(captures)}")
+
+
+def _microphone(settings: Settings) -> Finding:
+    names = {each.id: each.name + (" (default)" if each.default else "") for each in record.devices()}
+    if not names:
+        raise AudioToImageError("no microphone", "plug one in, then: audio-to-image devices")
+    if settings.device and settings.device not in names:
+        asked = f"the microphone {settings.device!r} is not here"
+        return Finding(name="microphone", state="warn", text=asked, hint="audio-to-image devices")
+    return Finding(name="microphone", text=", ".join(names.values()))
+
+
+def _permission(_: Settings) -> Finding | None:
+    """Ask macOS whether the program that started us may listen; asking shows no window."""
+    if sys.platform != "darwin":
+        return None
+    answer = shell.run(["/usr/bin/osascript", "-l", "JavaScript", "-e", ASK_PERMISSION]).stdout.decode().strip()
+    status = PERMISSIONS.get(answer, "unknown")
+    if answer in ("1", "2"):
+        raise AudioToImageError(f"permission to use the microphone is {status}", PRIVACY)
+    hint = "" if answer == "3" else "macOS asks at the first audio-to-image record"
+    return Finding(name="permission", state="warn" if hint else "ok", text=f"microphone: {status}", hint=hint)
+
+
+def _whisper(settings: Settings) -> Finding:
+    backends = whisper_backends(_asked("whisper"))
+    program = shell.find("whisper-cli")
+    if settings.hearer == "whisper-cli" and not program:
+        raise AudioToImageError("whisper-cli is not on this machine", shell.install_hint("whisper-cpp"))
+    ways = f"pywhispercpp {version('pywhispercpp')}" + (f", whisper-cli at {program}" if program else "")
+    return Finding(name="whisper.cpp", text=f"{ways}; runs on {', '.join(backends)}")
+
+
+def whisper_backends(info: str) -> tuple[str, ...]:
+    """Read whisper.cpp's line about itself, such as "COREML = 0 | Metal : EMBED_LIBRARY = 1 | CPU : NEON = 1"."""
+    groups = re.findall(r"(\w+) : (?=\w+ = )", info)
+    on = re.findall(r"\b(COREML|OPENVINO) = 1", info)
+    return (*on, *(name for name in dict.fromkeys(groups) if name != "WHISPER"))
+
+
+def _onnx_runtime(_: Settings) -> Finding:
+    providers = ", ".join(name.removesuffix("ExecutionProvider") for name in _asked("onnx"))
+    return Finding(name="onnx runtime", text=f"{version('onnxruntime')}: {providers}")
+
+
+def _speech_model(settings: Settings) -> Finding:
+    chosen = catalogue.choose("speech", settings)
+    ggml.check(chosen.path)
+    return _model("speech model", chosen, "")
+
+
+def _picture_model(settings: Settings) -> Finding:
+    chosen = catalogue.choose("picture", settings)
+    engine: Engine = _asked("picture", chosen.path, settings.engine, settings.compute_unit)
+    where = UNITS[engine.compute_unit]
+    why = f" ({WHY[engine.compute_unit]})" if engine.name == "coreml" and settings.compute_unit == "auto" else ""
+    return _model("picture model", chosen, f", runs on {where}{why} in {engine.name}")
+
+
+def _model(name: str, chosen: catalogue.Chosen, text: str) -> Finding:
+    """Tell of a model that is here and whole: a demo one stands in for the full one, a large one may not fit."""
+    if chosen.demo:
+        return Finding(name=name, state="warn", text=f"the demo model{text}", hint="audio-to-image models get")
+    tight = machine.enough_memory(chosen)
+    if tight:
+        return Finding(name=name, state="warn", text=tight.text, hint=tight.hint)
+    return Finding(name=name, text=f"{chosen.name}{text}, at {chosen.path}")
+
+
+def _folder(settings: Settings) -> Finding:
+    place = settings.data
+    while not place.exists():
+        place = place.parent
+    if not os.access(place, os.W_OK):
+        raise AudioToImageError(f"not allowed to write {place}", f"ls -ld '{place}'")
+    free = shutil.disk_usage(place).free
+    state: Literal["ok", "warn", "fail"] = "ok" if free >= PLENTY else "warn" if free >= LEAST else "fail"
+    hint = "" if state == "ok" else "free some space: the full models take about 3 GB"
+    return Finding(name="folder", state=state, text=f"{machine.as_size(free)} free for {settings.data}", hint=hint)
+
+
+def _shortcuts(_: Settings) -> Finding | None:
+    """Look with Shortcuts' eyes: a bare PATH, and no folder that macOS protects."""
+    if sys.platform != "darwin":
+        return None
+    home, here = Path.home(), Path(sys.prefix)
+    if any(here.is_relative_to(home / name) for name in PROTECTED):
+        text = f"Shortcuts may not run programs in {here}"
+        return Finding(name="shortcuts", state="warn", text=text, hint="./shortcut_install.sh")
+    return Finding(name="shortcuts", text=f"PATH={SHORTCUTS_PATH}, and yet found: {shell.ffmpeg()}")
+
+
+class Probe:
+    """What engines tell of themselves before any model is loaded; lives in a child process."""
+
+    def load(self) -> None:
+        """Load nothing."""
+
+    def whisper(self) -> str:
+        import _pywhispercpp
+
+        info: str = _pywhispercpp.whisper_print_system_info()
+        return info
+
+    def onnx(self) -> list[str]:
+        import onnxruntime
+
+        providers: list[str] = onnxruntime.get_available_providers()
+        return providers
+
+    def picture(self, model: Path, engine: str, compute_unit: str) -> Engine:
+        return open_painter(model, engine=engine, compute_unit=compute_unit).engine
+
+
+def _asked(question: str, *arguments: object) -> Any:
+    """Ask a probe in a child process: native code may crash, and is slow to load."""
+    probe = Elsewhere(Opening(name=question, path=f"{__name__}:Probe"))
+    try:
+        return probe.ask(question, *arguments)
+    except AudioToImageError as error:
+        raise AudioToImageError(str(error), REINSTALL if error.hint == OURSELVES else error.hint) from error
+    finally:
+        probe.unload()
+
+
+CHECKS: tuple[Check, ...] = (
+    _machine,
+    _python,
+    _ffmpeg,
+    _microphone,
+    _permission,
+    _whisper,
+    _onnx_runtime,
+    _speech_model,
+    _picture_model,
+    _folder,
+    _shortcuts,
+)

@@ -1,0 +1,96 @@
+"""This machine: its chip, memory and system come in, asked of the system itself; whether a model fits goes out."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator import catalogue, shell
+from orchestrator.errors import AudioToImageError
+from orchestrator.events import Note
+
+UNITS = {"KB": 1e3, "MB": 1e6, "GB": 1e9}
+MEMINFO, CPUINFO = Path("/proc/meminfo"), Path("/proc/cpuinfo")
+FREE_PAGES = ("Pages free", "Pages inactive", "Pages speculative", "Pages purgeable")  # what macOS gives up when asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What a person would say of their computer."""
+
+    chip: str
+    memory: int  # bytes
+    system: str
+
+
+def look() -> Machine:
+    """Look at this machine."""
+    if sys.platform == "darwin":
+        memory = int(_sysctl("hw.memsize") or 0)
+        return Machine(chip=_sysctl("machdep.cpu.brand_string"), memory=memory, system=f"macOS {platform.mac_ver()[0]}")
+    names = re.findall(r"^model name\s*:\s*(.+)$", CPUINFO.read_text(), re.MULTILINE) if CPUINFO.exists() else []
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return Machine(chip=names[0] if names else platform.machine(), memory=memory, system=_linux())
+
+
+def free_memory() -> int | None:
+    """Tell how many bytes a program could take now without others being pushed to the disk; None where unknown."""
+    if sys.platform == "darwin":
+        return reclaimable(shell.run(["/usr/bin/vm_stat"]).stdout.decode(errors="replace"))
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", MEMINFO.read_text(), re.MULTILINE) if MEMINFO.exists() else None
+    return int(found[1]) * 1024 if found else None
+
+
+def reclaimable(vm_stat: str) -> int | None:
+    """Add up the pages that macOS would give: free ones, and those that hold what can be had again."""
+    page = re.search(r"page size of (\d+) bytes", vm_stat)
+    pages = [
+        int(count) for name, count in re.findall(r"^(.+?):\s+(\d+)\.$", vm_stat, re.MULTILINE) if name in FREE_PAGES
+    ]
+    return int(page[1]) * sum(pages) if page and pages else None
+
+
+def enough_memory(chosen: catalogue.Chosen) -> Note | None:
+    """Warn where a model is larger than the memory that is free, and name the largest of its kind that fits."""
+    free, models = free_memory(), {model.name: model for model in catalogue.load().models}
+    wants = in_bytes(models[chosen.name].memory) if chosen.name in models else 0
+    if free is None or wants <= free:
+        return None
+    alike = [each for each in models.values() if (each.kind, each.engine) == (chosen.kind, models[chosen.name].engine)]
+    fitting = {each.name: in_bytes(each.memory) for each in alike if 0 < in_bytes(each.memory) <= free}
+    smaller = max(fitting, key=lambda name: fitting[name], default="")
+    flag = "--speech-model" if chosen.kind == "speech" else "--model"
+    return Note(
+        text=f"{chosen.name} takes {as_size(wants)} of memory and {as_size(free)} are free: it may be slow",
+        hint=f"a smaller one: {flag} {smaller}" if smaller else "close other programs",
+    )
+
+
+def in_bytes(size: str) -> int:
+    """Read a size such as "388 MB" or "2.1 GB"; what is not one is 0."""
+    found = re.search(r"([\d.]+)\s*([KMG]B)", size)
+    return int(float(found[1]) * UNITS[found[2]]) if found else 0
+
+
+def as_size(count: float) -> str:
+    """Write bytes as a person says them."""
+    unit = next((unit for unit in ("GB", "MB") if count >= UNITS[unit]), "KB")
+    return f"{count / UNITS[unit]:.1f} {unit}"
+
+
+def _sysctl(name: str) -> str:
+    try:
+        return shell.run(["/usr/sbin/sysctl", "-n", name]).stdout.decode(errors="replace").strip()
+    except AudioToImageError:
+        return ""
+
+
+def _linux() -> str:
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return f"{platform.system()} {platform.release()}"
