@@ -63,10 +63,23 @@ class Elsewhere:
     def alive(self) -> bool:
         return self._child is not None and self._child.poll() is None
 
+    @property
+    def loaded(self) -> bool:
+        """Tell whether the engine is ready, without waiting; raises if it could not be."""
+        if not self._loaded and self.answered:
+            self._ready()
+        return self._loaded
+
+    @property
+    def answered(self) -> bool:
+        """Tell whether something waits to be received."""
+        return self._child is not None and self._from.poll()
+
     def start(self) -> None:
         """Start the child and have it load, without waiting for it."""
         if self.alive:
             return
+        self.unload()
         ours, (childs_in, childs_out) = _pipes()
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
         program = f"from orchestrator.worker import serve; serve({childs_in}, {childs_out})"
@@ -88,18 +101,31 @@ class Elsewhere:
         """Wait until the engine is ready."""
         self.start()
         if not self._loaded:
-            self._receive()
-            self._loaded = True
+            self._ready()
+
+    def _ready(self) -> None:
+        self._receive()
+        self._loaded = True
 
     def ask(self, method: str, *arguments: Any) -> Any:
         """Call a method of the engine, or look at an attribute, and give back its value."""
-        (value,) = self.stream(method, *arguments)
-        return value
+        self.begin(method, *arguments)
+        return self.finish()
+
+    def begin(self, method: str, *arguments: Any) -> None:
+        """Ask as `ask` does, without waiting for the answer; nothing else may be asked until `finish`."""
+        self.load()
+        self._send(_Ask(method=method, arguments=arguments))
+
+    def finish(self) -> Any:
+        """Wait for the answer to what was begun."""
+        answer = self._receive()
+        self._receive()
+        return answer.value
 
     def stream(self, method: str, *arguments: Any) -> Iterator[Any]:
         """Call a method of the engine and yield what it yields; stopping the iteration stops the work."""
-        self.load()
-        self._send(_Ask(method=method, arguments=arguments))
+        self.begin(method, *arguments)
         answer = self._receive()
         try:
             while answer.more:

@@ -35,6 +35,10 @@ class Counter:
             time.sleep(0.02)
             yield number
 
+    def think(self, seconds: float) -> float:
+        time.sleep(seconds)
+        return seconds
+
     def refuse(self) -> None:
         raise Misuse("steps is 0", "use --steps 20")
 
@@ -67,6 +71,28 @@ def test_the_engine_lives_in_another_process(counter: Elsewhere) -> None:
 
 def test_what_a_method_yields_arrives_one_by_one(counter: Elsewhere, tmp_path: Path) -> None:
     assert list(counter.stream("count", tmp_path / "mark", 6)) == [3, 4, 5]
+
+
+def test_a_question_can_be_begun_and_its_answer_fetched_later(counter: Elsewhere) -> None:
+    counter.start()
+    begun = time.monotonic()
+    while not counter.loaded:
+        assert time.monotonic() - begun < 20
+    counter.begin("think", 0.2)
+    assert not counter.answered
+    assert counter.finish() == 0.2
+    assert counter.ask("think", 0.0) == 0.0, "nothing of the first answer is left over"
+
+
+def test_an_engine_that_was_killed_is_found_by_who_asks_whether_it_has_loaded(counter: Elsewhere) -> None:
+    counter.ask("pid")
+    counter.unload()
+    counter.start()
+    assert counter._child
+    counter._child.kill()
+    counter._child.wait()
+    with pytest.raises(AudioToImageError, match="died"):
+        _ = counter.loaded
 
 
 def test_stopping_the_iteration_stops_the_work(counter: Elsewhere, tmp_path: Path) -> None:
