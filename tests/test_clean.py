@@ -1,0 +1,174 @@
+"""Transcript to prompt: what goes, what stays, and what holds for every text."""
+# ruff: noqa: RUF001 - the signs of other scripts look like ours, and are meant
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orchestrator.clean import Cleaned, clean
+from remove_parentheses import remove_parentheses
+
+TOP = Path(__file__).resolve().parent.parent
+BRACKETS = "()（）[]［］【】{}｛｝"
+MUSIC = "♩♪♫♬♭♮♯🎵🎶🎼"
+SIGNS = BRACKETS + MUSIC + "*<|>-–—―\0"
+tricky = st.text(alphabet=st.sampled_from(BRACKETS + MUSIC + "*<|>-– \n\t,.!\"'ab7你の\0"), max_size=60)
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("[Music] a red house (laughs) by the sea", "a red house by the sea"),
+        ("(upbeat music) [ Silence ] {background noise} a cat", "a cat"),
+        ("（笑）a cat［音楽］【拍手】｛ノイズ｝", "a cat"),
+        ("你好（笑）世界", "你好世界"),
+        ("hello(laughs)world", "hello world"),
+        ("*sighs* a cat", "a cat"),
+        ("a **loud** cat", "a cat"),
+        ("<|en|> a cat<|endoftext|>", "a cat"),
+        ("[_BEG_] a cat [_TT_120] [_extra_token_3]", "a cat"),
+    ],
+)
+def test_tags_go_wherever_they_stand_and_words_around_them_stay(text, prompt):
+    assert clean(text).prompt == prompt
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("♪ la la la ♪", "la la la"),
+        ("♫♬ a song 🎵️", "a song"),
+        ("[♪ la la ♪] a cat", "a cat"),
+    ],
+)
+def test_music_signs_go_and_sung_words_stay_unless_bracketed(text, prompt):
+    assert clean(text).prompt == prompt
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("- a cat\n– a dog", "a cat a dog"),
+        (">> ANNA: a cat\n>>> a dog", "ANNA: a cat a dog"),
+        ("[laughs] - a cat", "a cat"),
+        ("a hot-air balloon", "a hot-air balloon"),
+        ("one - two", "one - two"),
+        ("a > b >> c", "a > b >> c"),
+    ],
+)
+def test_signs_of_speaker_turns_go_at_the_start_of_a_line_only(text, prompt):
+    assert clean(text).prompt == prompt
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("[[BLANK_AUDIO]] a cat", "a cat"),
+        ("([{*deep*}]) a cat", "a cat"),
+        ("*(laughs)* a cat", "a cat"),
+        ("a [tag split\nover two lines] cat", "a cat"),
+        ("a cat [Music\nand a dog", "a cat and a dog"),
+        ("a cat) and ] a dog", "a cat and a dog"),
+        ("a (b [c) cat", "a cat"),
+        ("one [x] two [y] three", "one two three"),
+    ],
+)
+def test_nested_mixed_split_and_unbalanced_tags(text, prompt):
+    assert clean(text).prompt == prompt
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2 * 3 * 4", "it's a hot-air balloon", "5* hotel", "「猫」と『犬』", "《名》", '"a cat", he said', "Bonjour !"],
+)
+def test_what_people_write_stays(text):
+    assert clean(text).prompt == text
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("I see (laughs), a cat", "I see, a cat"),
+        ("A cat. [x]. A dog", "A cat. A dog"),
+        ("[Music], a cat", "a cat"),
+        ("a cat [laughs]!", "a cat!"),
+        ('"[Music]" a cat', "a cat"),
+        ("a cat\n\n  and\ta dog ", "a cat and a dog"),
+        ("[Music]...", ""),
+        ("...", ""),
+    ],
+)
+def test_orphaned_punctuation_and_spaces_are_tidied(text, prompt):
+    assert clean(text).prompt == prompt
+
+
+def test_what_was_taken_is_told():
+    assert clean("- [Music] a *big* cat ♪").removed == ("[Music]", "*big*", "♪", "-")
+    assert clean("a cat").removed == ()
+
+
+@given(tricky)
+@settings(max_examples=400)
+def test_cleaning_twice_changes_nothing(text):
+    once = clean(text).prompt
+    assert clean(once) == Cleaned(prompt=once)
+
+
+@given(tricky)
+@settings(max_examples=200)
+def test_the_prompt_is_never_longer_than_the_text_and_holds_no_bracket(text):
+    prompt = clean(text).prompt
+    assert len(prompt) <= len(text)
+    assert not set(prompt) & set(BRACKETS + MUSIC)
+    assert "<|" not in prompt
+    assert "|>" not in prompt
+
+
+@given(st.text(alphabet=st.characters(exclude_characters=SIGNS)))
+@settings(max_examples=200)
+def test_text_without_signs_keeps_its_words_in_every_script(text):
+    expected = text.split() if any(map(str.isalnum, text)) else []
+    assert clean(text).prompt.split() == expected
+    assert clean(text).removed == ()
+
+
+@pytest.mark.parametrize(
+    "unit", ["(", "(\n", "<|", "[{(", "*a ", " ", "\n", "- ", ", - ", "[x], - ", "*", '"[x]"', "(a) "]
+)
+def test_a_megabyte_takes_well_under_a_second(unit):
+    text = unit * (1_000_000 // len(unit))
+    begun = time.process_time()
+    clean(text)
+    seconds = time.process_time() - begun
+    begun = time.process_time()
+    clean(text[:100_000])
+    tenth = time.process_time() - begun
+    assert seconds < max(1.0, 25 * tenth)  # the second bound is for machines much slower than ours
+
+
+def test_the_filter_reads_stdin_writes_stdout_and_imports_nothing_heavy():
+    program = "import sys, remove_parentheses; remove_parentheses.main(); assert 'numpy' not in sys.modules"
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=TOP, input="(hm) ein Häuschen\n".encode(), capture_output=True, check=False
+    )
+    assert (result.returncode, result.stdout.decode(), result.stderr) == (0, "ein Häuschen\n", b"")
+
+
+@pytest.mark.parametrize("data", [b"", b"[Music]\n", b"\xff\xfe (x)"])
+def test_the_filter_always_exits_0(data, tmp_path):
+    result = subprocess.run(
+        [sys.executable, TOP / "remove_parentheses.py"], cwd=tmp_path, input=data, capture_output=True, check=False
+    )
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert b"(" not in result.stdout
+
+
+def test_the_filter_is_a_function_too():
+    assert remove_parentheses("a [loud] cat") == "a cat"
