@@ -89,6 +89,11 @@ def fitted(array: NDArray[Any], port: Port) -> NDArray[Any]:
     return np.asarray(np.rint(array) if whole else array, port.dtype, order="C")
 
 
+def short(error: BaseException) -> str:
+    """Cut a foreign message to its last words, on one line."""
+    return " ".join(str(error).split())[-160:]
+
+
 def available_cores() -> int:
     """Count the cores that this process may use."""
     affinity: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)

@@ -16,7 +16,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as native
 from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.paint import Engine
 from orchestrator.paint.description import Description
-from orchestrator.paint.graph import REPAIR, Arrays, Port, thread_count
+from orchestrator.paint.graph import REPAIR, Arrays, Port, short, thread_count
 from orchestrator.paint.latent import LatentPainter
 
 FAILURES = tuple(kind for kind in vars(native).values() if isinstance(kind, type) and issubclass(kind, Exception))
@@ -70,7 +70,7 @@ class OnnxRuntime:
         try:
             return OnnxGraph(onnxruntime.InferenceSession(str(path), options, providers=self._providers), path)
         except FAILURES as error:
-            raise AudioToImageError(f"{path} is not a graph that can be run: {_short(error)}", REPAIR) from error
+            raise AudioToImageError(f"{path} is not a graph that can be run: {short(error)}", REPAIR) from error
 
 
 class OnnxGraph:
@@ -85,7 +85,7 @@ class OnnxGraph:
         try:
             return dict(zip(self._outputs, self._session.run(None, arrays), strict=True))
         except FAILURES as error:
-            raise AudioToImageError(f"{self._path} failed: {_short(error)}", REPAIR) from error
+            raise AudioToImageError(f"{self._path} failed: {short(error)}", REPAIR) from error
 
 
 def _port(declared: onnxruntime.NodeArg) -> Port:
@@ -106,8 +106,3 @@ def _providers(compute_unit: str) -> list[str]:
     if wanted not in present:
         raise Misuse(f"ONNX Runtime here has no {wanted}", "choose --compute-unit cpu")
     return list(dict.fromkeys([wanted, PROVIDERS["cpu"]]))
-
-
-def _short(error: BaseException) -> str:
-    """Cut a native message to its last words, on one line."""
-    return " ".join(str(error).split())[-160:]

@@ -68,15 +68,15 @@ class OpenVinoGraph:
 
     def __init__(self, model: Any, path: Path) -> None:
         self._request, self._path = model.create_infer_request(), path
-        self._outputs = [port.get_any_name() for port in model.outputs]
-        self.inputs: Mapping[str, Port] = {port.get_any_name(): _port(port) for port in model.inputs}
+        self._outputs = [port.get_names() for port in model.outputs]  # OpenVINO may know one port by several names
+        self.inputs: Mapping[str, Port] = {name: _port(port) for port in model.inputs for name in port.get_names()}
 
     def __call__(self, **arrays: NDArray[Any]) -> Arrays:
         try:
             answers = self._request.infer(arrays)
         except RuntimeError as error:
             raise AudioToImageError(f"{self._path} failed in OpenVINO", REPAIR) from error
-        return {name: answers[index].copy() for index, name in enumerate(self._outputs)}
+        return {name: answers[index].copy() for index, names in enumerate(self._outputs) for name in names}
 
 
 def _port(declared: Any) -> Port:

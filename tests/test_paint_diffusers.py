@@ -1,0 +1,168 @@
+"""The whole way from words to pixels beside diffusers' pipelines: the same saved model, the same noise."""
+
+from dataclasses import dataclass
+
+import diffusers
+import numpy as np
+import pytest
+import tiny
+import torch
+from diffusers.models.autoencoders import vae as vae_module
+from diffusers.pipelines.stable_diffusion import pipeline_stable_diffusion, pipeline_stable_diffusion_img2img
+from diffusers.schedulers import scheduling_euler_ancestral_discrete, scheduling_lcm
+
+from orchestrator.paint import SAMPLERS, Request, latent, open_painter
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # torch beside numpy 2
+NOISY_MODULES = (
+    vae_module,
+    pipeline_stable_diffusion,
+    pipeline_stable_diffusion_img2img,
+    scheduling_euler_ancestral_discrete,
+    scheduling_lcm,
+)
+SCHEDULERS = {
+    "dpm++2m": diffusers.DPMSolverMultistepScheduler,
+    "pndm": diffusers.PNDMScheduler,
+    "euler": diffusers.EulerDiscreteScheduler,
+    "euler-a": diffusers.EulerAncestralDiscreteScheduler,
+    "ddim": diffusers.DDIMScheduler,
+    "lcm": diffusers.LCMScheduler,
+}
+LATENT_TOLERANCE = (
+    2e-4  # the largest difference seen is 8.7e-5 (lcm; the others stay below 2.9e-5), of latents up to 9.6
+)
+PIXEL_TOLERANCE = 0.51  # of 255, unrounded beside rounded: the largest seen is 0.5002
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """What diffusers painted."""
+
+    pixels: np.ndarray  # 0..255, not rounded
+    latents: list[np.ndarray]  # after each step, in our scale
+
+
+def ask(**changes) -> Request:
+    asked = {"prompt": "a red house by the sea, wow!", "negative": "blurry", "seed": 5, "steps": 4, "guidance": 5.0}
+    return Request(**{"sampler": "dpm++2m", "spacing": "leading", **asked, **changes})
+
+
+@pytest.fixture(scope="module", params=tiny.KINDS)
+def model(request, tmp_path_factory):
+    """A saved model as diffusers' pipeline and as our painter."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("models")
+    saved = tiny.save(request.param, folder / "diffusers")
+    painter = open_painter(tiny.to_onnx(saved, folder / "onnx"), engine="onnx", threads=1)
+    pipeline = diffusers.StableDiffusionPipeline.from_pretrained(saved, safety_checker=None)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline, painter
+
+
+def theirs(pipeline, request: Request, monkeypatch) -> Reference:
+    """Let diffusers paint a request, with noise drawn as we draw it."""
+    random = np.random.RandomState(request.seed)
+    for module in NOISY_MODULES:
+        monkeypatch.setattr(
+            module, "randn_tensor", lambda shape, **_: torch.from_numpy(np.float32(random.randn(*shape)))
+        )
+    config = dict(pipeline.scheduler.config) | {"timestep_spacing": "leading", "clip_sample": False}
+    scheduler = SCHEDULERS[request.sampler].from_config(config | {"set_alpha_to_one": False})
+    kind, extras = diffusers.StableDiffusionPipeline, {}
+    if request.image is not None:
+        kind = diffusers.StableDiffusionImg2ImgPipeline
+        extras = {"image": request.image[None] / np.float32(255), "strength": request.strength}
+    whole = kind(**{**pipeline.components, "scheduler": scheduler, "requires_safety_checker": False})
+    whole.set_progress_bar_config(disable=True)
+    latents = []
+
+    def see(_, __, ___, values):
+        latents.append(in_our_scale(scheduler, values["latents"][0].numpy()))
+        return values
+
+    result = whole(
+        request.prompt,
+        negative_prompt=request.negative,
+        num_inference_steps=request.steps,
+        guidance_scale=request.guidance,
+        output_type="np",
+        callback_on_step_end=see,
+        **extras,
+    )
+    return Reference(pixels=result.images[0] * 255, latents=latents)
+
+
+def in_our_scale(scheduler, latents: np.ndarray) -> np.ndarray:
+    """Bring back the latents of Euler's samplers, which diffusers lets grow with sigma."""
+    if "Euler" not in type(scheduler).__name__:
+        return latents
+    return latents / (float(scheduler.sigmas[scheduler.step_index]) ** 2 + 1) ** 0.5
+
+
+def spy(sampler: str, monkeypatch) -> list[np.ndarray]:
+    """Keep what a sampler of ours makes of the latents at every step."""
+    kept = []
+    original = latent.SAMPLERS[sampler]
+
+    def watched(*args):
+        for moment in original(*args):
+            kept.append(moment.latents)
+            yield moment
+
+    monkeypatch.setitem(latent.SAMPLERS, sampler, watched)
+    return kept
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("begin", ["noise", "picture"])
+def test_every_step_and_the_picture_are_those_of_diffusers(model, sampler, begin, monkeypatch):
+    pipeline, painter = model
+    image = None if begin == "noise" else tiny.picture()
+    request = ask(steps=6, sampler=sampler, image=image)
+    reference = theirs(pipeline, request, monkeypatch)
+    spied = spy(sampler, monkeypatch)
+    steps = list(painter.paint(request))
+    assert len(steps) == len(spied) == len(reference.latents)
+    differences = [np.abs(ours - other).max() for ours, other in zip(spied, reference.latents, strict=True)]
+    print(
+        "DIFF",
+        sampler,
+        begin,
+        max(differences),
+        np.abs(spied[0]).max(),
+        np.abs(reference.pixels - steps[-1].pixels).max(),
+    )
+    assert max(differences) < LATENT_TOLERANCE
+    assert np.abs(reference.pixels - steps[-1].pixels).max() < PIXEL_TOLERANCE
+
+
+def test_without_guidance_the_picture_is_that_of_diffusers(model, monkeypatch):
+    pipeline, painter = model
+    request = ask(guidance=1.0)
+    pixels = last(painter.paint(request)).pixels
+    assert np.abs(theirs(pipeline, request, monkeypatch).pixels - pixels).max() < PIXEL_TOLERANCE
+
+
+def test_a_prompt_that_is_too_long_is_cut_where_diffusers_cuts_it(model, monkeypatch):
+    pipeline, painter = model
+    request = ask(prompt="a red house by the sea " * 14 + "and a dragon", steps=2)
+    steps = list(painter.paint(request))
+    assert "and a dragon" in steps[0].warnings[0]
+    assert steps[1].warnings == ()
+    assert np.abs(theirs(pipeline, request, monkeypatch).pixels - steps[-1].pixels).max() < PIXEL_TOLERANCE
+
+
+def test_prompt_negative_prompt_and_guidance_each_change_the_picture(model):
+    _, painter = model
+    pictures = [
+        last(painter.paint(ask(**changes))).pixels.astype(float)
+        for changes in ({}, {"prompt": "a dragon"}, {"negative": "a sea"}, {"guidance": 12.0}, {"seed": 6})
+    ]
+    for other in pictures[1:]:
+        assert np.abs(pictures[0] - other).max() > 10 * PIXEL_TOLERANCE
+
+
+def last(steps):
+    *_, step = steps
+    return step
