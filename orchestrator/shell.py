@@ -47,11 +47,19 @@ def install_hint(package: str) -> str:
     return f"brew install {package}" if sys.platform == "darwin" else f"sudo apt-get install {package}"
 
 
-def start(args: Sequence[str], *, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-    """Start a program in a session of its own (a terminal's Ctrl-C reaches us alone); stdout and stderr are pipes."""
+def start(args: Sequence[str], *, stdin: int = subprocess.DEVNULL, keep: Sequence[int] = ()) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own (a terminal's Ctrl-C reaches us alone); stdout and stderr are pipes.
+
+    It inherits the files in `keep`.
+    """
     try:
         return subprocess.Popen(
-            args, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+            args,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            pass_fds=keep,
         )
     except OSError as error:
         raise _not_startable(args[0], error) from error
