@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from hearing import Hearing
-from mel import FFT, filters
+from mel import FFT, Array, filters
 
 MAGIC = 0x67676D6C
 WHISPER_ROWS = 51864  # an English model; whisper.cpp has the special tokens' places built in
@@ -20,15 +20,15 @@ END, START, NO_TIMESTAMPS = 50256, 50257, 50362
 BLOCK = 32
 
 
-def to_f32(values: np.ndarray) -> bytes:
+def to_f32(values: Array) -> bytes:
     return values.astype("<f4").tobytes()
 
 
-def to_f16(values: np.ndarray) -> bytes:
+def to_f16(values: Array) -> bytes:
     return values.astype("<f2").tobytes()
 
 
-def to_q8_0(values: np.ndarray) -> bytes:
+def to_q8_0(values: Array) -> bytes:
     """Eight bits a weight: one half-float scale, then 32 signed bytes."""
     blocks = values.astype(np.float32).reshape(-1, BLOCK)
     scale = np.abs(blocks).max(axis=1, keepdims=True) / 127
@@ -38,7 +38,7 @@ def to_q8_0(values: np.ndarray) -> bytes:
     return packed.tobytes()
 
 
-def to_q5_0(values: np.ndarray) -> bytes:
+def to_q5_0(values: Array) -> bytes:
     """Five bits a weight: a half-float scale, the 32 high bits, then the low halves, two weights a byte."""
     blocks = values.astype(np.float32).reshape(-1, BLOCK)
     farthest = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=1)[:, None], axis=1)
@@ -57,7 +57,7 @@ def to_q5_0(values: np.ndarray) -> bytes:
 class Precision:
     file_type: int  # the header's; quantised files add 1000 for each version of the block layouts
     tensor_type: int
-    pack: Callable[[np.ndarray], bytes]
+    pack: Callable[[Array], bytes]
 
 
 # All-f32 files are left out: whisper.cpp aborts on them when it runs on a CPU.
@@ -68,7 +68,7 @@ PRECISIONS = {
 }
 
 
-def whole_embedding(model: Hearing) -> np.ndarray:
+def whole_embedding(model: Hearing) -> Array:
     """Spread the trained rows over Whisper's table; every token that is never used gets the one shared row."""
     rows, vocabulary = model.decoder.token_embedding.weight.detach().numpy(), model.vocabulary
     table = np.repeat(rows[vocabulary.unused][None], WHISPER_ROWS, axis=0)
@@ -77,7 +77,7 @@ def whole_embedding(model: Hearing) -> np.ndarray:
     return table
 
 
-def tensor(name: str, values: np.ndarray, precision: Precision) -> bytes:
+def tensor(name: str, values: Array, precision: Precision) -> bytes:
     """One tensor as the file holds it: kind, dimensions in reverse, name, data."""
     kind, pack = precision.tensor_type, precision.pack
     if values.ndim == 1 or "positional" in name:

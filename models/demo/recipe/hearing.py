@@ -20,7 +20,7 @@ LONE_SPACE = " "  # whisper.cpp looks this token up to suppress it, and aborts w
 
 @dataclass(frozen=True, kw_only=True)
 class Dims:
-    """Whisper's dimensions. `audio_context` is a multiple of 256: whisper.cpp's flash attention reads padding otherwise."""
+    """Whisper's dimensions. whisper.cpp reads padding unless `audio_context` is a multiple of 256."""
 
     mels: int = 80
     audio_context: int = 512  # frames of 20 ms: 10.24 s
@@ -32,7 +32,7 @@ class Dims:
 
 
 class Vocabulary:
-    """Rows of the trained embedding: the words, then the four special rows. Every other token of Whisper shares the last."""
+    """Rows of the trained embedding: words, then four special rows. Every other token of Whisper shares the last."""
 
     def __init__(self, texts: list[str] | None = None) -> None:
         self.texts = texts or [LONE_SPACE, *(f" {word}" for word in (BLANK_AUDIO, MUSIC, *words()))]
@@ -59,7 +59,7 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def split(self, x: Tensor) -> Tensor:
-        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
     def forward(self, x: Tensor, source: Tensor, mask: Tensor | None, causal: bool = False) -> Tensor:
         query, key, value = self.split(self.query(x)), self.split(self.key(source)), self.split(self.value(source))
@@ -90,7 +90,8 @@ class Block(nn.Module):
     def listen(self, x: Tensor, mask: Tensor | None) -> Tensor:
         normed = self.attn_ln(x)
         x = x + self.attn(normed, normed, mask)
-        return x + self.mlp(self.mlp_ln(x))
+        thought: Tensor = self.mlp(self.mlp_ln(x))
+        return x + thought
 
     def write(self, x: Tensor, sound: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
         normed = self.attn_ln(x)

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
 
+Array = np.ndarray[Any, np.dtype[Any]]
 SAMPLE_RATE = 16_000
 FFT, HOP, MELS = 400, 160, 80
 FRAMES_PER_SECOND = SAMPLE_RATE // HOP
 FLOOR = 1e-10
 
 
-def hertz_to_mel(hertz: np.ndarray) -> np.ndarray:
+def hertz_to_mel(hertz: Array) -> Array:
     """Slaney's scale: linear below 1 kHz, logarithmic above."""
     return np.where(hertz < 1000, hertz * 3 / 200, 15 + np.log(np.maximum(hertz, 1) / 1000) * 27 / np.log(6.4))
 
 
-def mel_to_hertz(mel: np.ndarray) -> np.ndarray:
+def mel_to_hertz(mel: Array) -> Array:
     return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * np.log(6.4) / 27))
 
 
-def centres(mels: int = MELS) -> np.ndarray:
+def centres(mels: int = MELS) -> Array:
     """Edges and centres of the mel bands in hertz: one more at each end than there are bands."""
     top = hertz_to_mel(np.array(SAMPLE_RATE / 2))
     return mel_to_hertz(np.linspace(0, float(top), mels + 2))
 
 
-def filters(mels: int = MELS) -> np.ndarray:
+def filters(mels: int = MELS) -> Array:
     """Triangular filters of equal area, (mels, 201): the bank that Whisper's model files carry."""
     edges, bins = centres(mels), np.linspace(0, SAMPLE_RATE / 2, FFT // 2 + 1)
     rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
@@ -48,12 +51,12 @@ def power(samples: Tensor, frames: int) -> Tensor:
 
 
 def log_mel(powers: Tensor) -> Tensor:
-    """Compress powers of (batch, mels, frames) to what the model reads; eight decades below the loudest is the floor."""
+    """Compress powers of (batch, mels, frames) for the model; the floor is eight decades below the loudest."""
     logs = powers.clamp(min=FLOOR).log10()
     logs = torch.maximum(logs, logs.amax(dim=(1, 2), keepdim=True) - 8)
     return (logs + 4) / 4
 
 
-def window(samples: np.ndarray, frames: int) -> Tensor:
+def window(samples: Array, frames: int) -> Tensor:
     """One recording as the model hears it through whisper.cpp: a full window, silence after the end."""
     return log_mel(power(torch.from_numpy(np.asarray(samples, dtype=np.float32))[None], frames))[0]

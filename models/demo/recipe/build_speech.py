@@ -1,0 +1,62 @@
+"""Make the demo speech model from nothing: speak the corpus, train on it, write the model, judge it.
+
+    python build_speech.py --work WORK_FOLDER --out models/demo           the shipped model: two hours on two cores
+    python build_speech.py --work WORK_FOLDER --out WORK_FOLDER --quick   the same at toy size, in a minute
+
+Every stage keeps what it has made; started again, it goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import corpus
+import judge_speech
+from ggml import write
+from phones import phones
+from train_speech import train
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How much of everything."""
+
+    parts: int = 60
+    part_size: int = corpus.PART
+    steps: int = 12_000
+    batch: int = 8
+    judged: int = judge_speech.SENTENCES
+    wordless: int = judge_speech.WORDLESS
+    precision: str = "q5_0"
+
+
+QUICK = Plan(parts=2, part_size=24, steps=60, batch=4, judged=2, wordless=10)
+
+
+def build(work: Path, out: Path, plan: Plan, processes: int = 2) -> Path:
+    """Do all stages; return the model's path."""
+    work.mkdir(parents=True, exist_ok=True)
+    phones(work / "phones.json")
+    corpus.make(work / "corpus", plan.parts, processes, plan.part_size)
+    hearing = train(work, plan.steps, plan.batch)
+    path = out / "ggml-demo.bin"
+    write(hearing, path, plan.precision)
+    clips = judge_speech.cached_sets(work / "judged", plan.judged, plan.wordless)
+    rows = judge_speech.judge(path, clips, say_wrong=False)
+    print(judge_speech.table(rows))
+    card = out / "SPEECH.md"
+    if card.exists():
+        judge_speech.write_card(card, judge_speech.table(rows), rows)
+    return path
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True, help="what is made on the way; may be deleted afterwards")
+    parser.add_argument("--out", type=Path, required=True, help="where ggml-demo.bin goes")
+    parser.add_argument("--quick", action="store_true", help="toy size: everything runs, nothing is learnt")
+    parser.add_argument("--processes", type=int, default=2)
+    arguments = parser.parse_args()
+    build(arguments.work, arguments.out, QUICK if arguments.quick else Plan(), arguments.processes)
