@@ -106,6 +106,9 @@ class Output:
 
 def stop(process: subprocess.Popen[bytes]) -> None:
     """End a program: asked first, then made to."""
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe:
+            pipe.close()  # one that waits for its output to be read hears no signal
     for ask in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         if process.poll() is not None:
             break
@@ -114,9 +117,6 @@ def stop(process: subprocess.Popen[bytes]) -> None:
             process.wait(STOPPING_SECONDS)
         except subprocess.TimeoutExpired:
             continue
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        if pipe:
-            pipe.close()
 
 
 def open_file(path: Path) -> None:

@@ -1,0 +1,181 @@
+"""Recording from a real microphone: PulseAudio and ffmpeg, with speech played into it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from microphone import SOURCE, Microphone, microphone
+from sounds import say
+
+from orchestrator import sound
+from orchestrator.errors import AudioToImageError, Cancelled, Misuse
+from orchestrator.record import Level, Opened, Recorded, Stop, devices, record, recover
+from orchestrator.record.microphone import system
+from orchestrator.voice import Voice, spans
+
+__all__ = ["microphone"]
+
+RECORD_FOR_LONG = """
+import sys
+from pathlib import Path
+from orchestrator.record import record
+list(record(Path(sys.argv[1]), seconds=60))
+"""
+
+
+def children() -> set[int]:
+    return {int(each) for task in Path("/proc/self/task").iterdir() for each in (task / "children").read_text().split()}
+
+
+def test_the_microphone_is_listed_as_the_default_one(microphone: Microphone):
+    (device,) = devices()
+    assert (device.id, device.default) == (SOURCE, True)
+    assert device.name
+
+
+def test_a_window_is_exactly_as_long_as_asked_and_levels_tell_the_seconds_left(microphone: Microphone, tmp_path: Path):
+    before = children()
+    opened, *levels, recorded = record(tmp_path / "a folder" / "it's.wav", seconds=1.25)
+    assert opened == Opened(path=tmp_path / "a folder" / "it's.part.wav", device="default")
+    assert all(isinstance(each, Level) for each in levels)
+    assert sum(len(each.samples) for each in levels) == 20_000
+    assert all(first.seconds_left > second.seconds_left for first, second in pairwise(levels))
+    assert levels[-1].seconds_left == 0
+    assert recorded == Recorded(path=tmp_path / "a folder" / "it's.wav", seconds=1.25, why="window")
+    assert [len(block) for block in sound.pieces(sound.read(recorded.path), 30.0)] == [20_000]
+    assert list(recorded.path.parent.iterdir()) == [recorded.path]
+    assert children() == before
+
+
+def test_speech_played_into_it_is_recorded_until_it_ends(microphone: Microphone, tmp_path: Path):
+    said = say("a red lighthouse by the sea at sunset", tmp_path / "said.wav")
+    voice, stop, events = Voice(), Stop(), []
+    for event in record(tmp_path / "r.wav", seconds=30.0, stop=stop, device=SOURCE):
+        events.append(event)
+        if isinstance(event, Opened):
+            microphone.play(said)
+        if isinstance(event, Level):
+            voice.listen(event.samples)
+            if voice.finished(0.6):
+                stop("silence")
+    recorded = events[-1]
+    assert recorded.why == "silence"
+    assert 2.0 < recorded.seconds < 10.0
+    (spoken,) = spans(sound.read(recorded.path))
+    assert 1.5 < spoken.end - spoken.start < 2.5
+    assert max(each.level for each in events if isinstance(each, Level)) > -30
+
+
+def test_a_key_keeps_what_was_recorded_and_closing_keeps_it_too(microphone: Microphone, tmp_path: Path):
+    stop = Stop()
+    for event in record(tmp_path / "key.wav", seconds=60.0, stop=stop):
+        if isinstance(event, Level):
+            stop("key")
+    assert isinstance(event, Recorded)
+    assert event.why == "key"
+    events = record(tmp_path / "closed.wav", seconds=60.0)
+    next(events)
+    next(events)
+    events.close()
+    assert sum(map(len, sound.read(tmp_path / "closed.wav"))) > 0
+    assert sorted(path.name for path in tmp_path.glob("*.wav")) == ["closed.wav", "key.wav"]
+
+
+def test_a_stop_before_the_first_sound_is_a_cancellation(microphone: Microphone, tmp_path: Path):
+    stop = Stop()
+    stop("key")
+    with pytest.raises(Cancelled):
+        list(record(tmp_path / "r.wav", stop=stop))
+    assert not list(tmp_path.glob("*.wav"))
+
+
+def test_an_unknown_device_is_misuse_and_the_hint_names_those_there_are(microphone: Microphone, tmp_path: Path):
+    with pytest.raises(Misuse, match="no microphone 'nosuch'") as error:
+        list(record(tmp_path / "r.wav", device="nosuch"))
+    assert SOURCE in error.value.hint
+    assert not list(tmp_path.glob("*.wav"))
+
+
+def record_and(meddle, path: Path) -> tuple[Recorded, AudioToImageError]:
+    """Record, meddle after the third block, and give back how it ended."""
+    events: list = []
+    try:
+        for event in record(path, seconds=60.0):
+            events.append(event)
+            if len(events) == 4:
+                meddle()
+    except AudioToImageError as error:
+        return events[-1], error
+    raise AssertionError("nothing failed")
+
+
+def test_a_lost_device_keeps_what_there_is(microphone: Microphone, tmp_path: Path):
+    recorded, error = record_and(microphone.server.kill, tmp_path / "r.wav")
+    assert recorded.why == "lost"
+    assert "lost after" in str(error)
+    assert str(recorded.path) in error.hint
+    assert sum(map(len, sound.read(recorded.path))) == round(recorded.seconds * 16_000) > 0
+
+
+def test_ffmpeg_killed_keeps_what_there_is(microphone: Microphone, tmp_path: Path):
+    before = children()
+    recorded, error = record_and(
+        lambda: [os.kill(child, signal.SIGKILL) for child in children() - before], tmp_path / "r.wav"
+    )
+    assert recorded.why == "lost"
+    assert "lost after" in str(error)
+    assert sum(map(len, sound.read(recorded.path))) > 0
+
+
+def test_a_killed_recorder_leaves_a_file_that_opens_and_is_recovered_whole(microphone: Microphone, tmp_path: Path):
+    recorder = subprocess.Popen([sys.executable, "-c", RECORD_FOR_LONG, tmp_path / "r.wav"], stdout=subprocess.PIPE)
+    part = tmp_path / "r.part.wav"
+    try:
+        deadline = time.monotonic() + 30
+        while not (part.exists() and part.stat().st_size > 60_000) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert recover(tmp_path) == ()  # a live process holds it
+    finally:
+        recorder.kill()
+        recorder.communicate()
+    on_disk = (part.stat().st_size - sound.HEADER_BYTES) // 2
+    opened = sum(map(len, sound.read(part)))
+    assert on_disk - opened <= 8_000 + 1_600  # half a second, and the block that was being written
+    assert recover(tmp_path) == (tmp_path / "r.wav",)
+    assert sum(map(len, sound.read(tmp_path / "r.wav"))) == on_disk > 30_000
+    assert not part.exists()
+
+
+def test_without_a_sound_server_there_is_one_line_and_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.delenv("PULSE_SERVER", raising=False)
+    if any(Path("/dev/snd").glob("pcm*c")):
+        pytest.skip("this machine has an ALSA microphone")
+    with pytest.raises(AudioToImageError, match="no microphone here") as error:
+        system()
+    assert error.value.hint
+
+
+def test_a_server_without_microphones_is_one_line_and_a_hint(microphone: Microphone, tmp_path: Path):
+    subprocess.run(["pactl", "unload-module", "module-null-sink"], check=True)
+    with pytest.raises(AudioToImageError, match="there is no microphone here"):
+        list(record(tmp_path / "r.wav"))
+
+
+def test_stopping_from_another_thread_works_within_a_moment(microphone: Microphone, tmp_path: Path):
+    stop = Stop()
+    for event in record(tmp_path / "r.wav", seconds=60.0, stop=stop):
+        if isinstance(event, Opened):
+            threading.Timer(0.3, stop, ("key",)).start()
+    assert isinstance(event, Recorded)
+    assert 0.1 < event.seconds < 5.0
+    assert np.concatenate(list(sound.read(event.path))).dtype == np.int16
