@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 
-def test_onnx_runtime_reports_nothing_and_marks_no_machine(tmp_path: Path) -> None:
+def test_onnx_runtime_reports_nothing_and_marks_no_machine(isolated: Path) -> None:
     program = "import orchestrator, onnxruntime; onnxruntime.get_available_providers()"
-    subprocess.run([sys.executable, "-c", program], env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}, check=True)
-    assert not list(tmp_path.rglob("*"))
+    subprocess.run([sys.executable, "-c", program], env={"HOME": str(isolated), "PATH": "/usr/bin:/bin"}, check=True)
+    assert not list(isolated.rglob("*"))
