@@ -46,6 +46,11 @@ class Working(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ready(Event):
+    """A key starts the next sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Opened(Event):
     """The microphone's first sound arrived: speak."""
 
@@ -58,6 +63,7 @@ class Level(Event):
     """How loud it is, in decibels below full scale."""
 
     level: float
+    seconds: float  # recorded so far
     seconds_left: float
 
 

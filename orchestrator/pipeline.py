@@ -5,60 +5,30 @@ Each stage is a generator of events that returns its value, so that a longer lin
 
 from __future__ import annotations
 
-import random
-import sys
 import time
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from orchestrator import __version__, catalogue, events, hear, png, record, sound, voice
+from orchestrator import catalogue, events, hear, record, sound, voice
 from orchestrator.clean import clean
 from orchestrator.engines import Line
-from orchestrator.errors import AudioToImageError, Misuse, NoSpeech
+from orchestrator.errors import AudioToImageError, NoSpeech
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery
-from orchestrator.paint import MAX_SEED, Request, Step
+from orchestrator.order import Order, Said, asked, find_source, settled
+from orchestrator.paint import Step
 from orchestrator.recipe import Recipe
 from orchestrator.settings import Settings
 
 SPEAK_UP = "speak up, or look at the microphones: audio-to-image devices"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Said:
-    """What came of a recording, or of words that were written."""
-
-    prompt: str
-    transcript: str = ""
-    removed: tuple[str, ...] = ()
-    recording: str = ""  # SHA-256
-    hearer: str = ""
-    language: str = ""
-    seconds: float = 0.0  # that hearing took
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """A picture to paint from: one of the gallery, or a file."""
-
-    path: Path
-    id: str = ""
-
-    @cached_property
-    def pixels(self) -> NDArray[np.uint8]:
-        return png.read_pixels(self.path)
-
-
 def recording(settings: Settings, path: Path, stop: record.Stop, *, until_silence: bool) -> Iterator[Event]:
     """Record from the microphone to a file."""
     listening = voice.Voice() if until_silence else None
     for event in record.record(path, seconds=settings.seconds, device=settings.device, stop=stop):
-        yield _recording_event(event)
+        yield recording_event(event, settings.seconds)
         if listening and isinstance(event, record.Level):
             listening.listen(event.samples)
             if listening.finished(settings.silence):
@@ -68,7 +38,7 @@ def recording(settings: Settings, path: Path, stop: record.Stop, *, until_silenc
 def hearing(line: Line, source: Path) -> Generator[Event, None, Said]:
     """Hear a recording and clean what was heard; raises NoSpeech where nobody spoke."""
     begun = time.perf_counter()
-    yield from _say_which("speech", line.speech_model)
+    yield from say_which("speech", line.speech_model)
     heard = yield from transcript(line, source)
     cleaned = cleaning(heard.text)
     yield cleaned
@@ -106,23 +76,26 @@ def cleaning(transcript: str) -> events.Cleaned:
 
 def painting(line: Line, said: Said, *, image: str = "") -> Iterator[Event]:
     """Paint what was said, and keep it."""
-    settings, gallery = line.settings, Gallery(line.settings.gallery)
-    source = find_source(gallery, image) if image else None
-    request = asked(settings, said.prompt, source)
-    yield from _say_which("picture", line.model)
+    source = find_source(Gallery(line.settings.gallery), image) if image else None
+    request = asked(line.settings, said.prompt, source)  # refuses what cannot be, before anything is loaded
+    yield from say_which("picture", line.model)
     begun = time.perf_counter()
     line.painter.load()
-    loaded = time.perf_counter()
-    request = line.painter.resolve(request)
-    base = _recipe(line, said, request, source)
-    for step in line.painter.paint(request):
+    load = time.perf_counter() - begun
+    yield from painted(line, settled(line, said, request, source), load=load)
+
+
+def painted(line: Line, order: Order, *, load: float = 0.0, begun: bool = False) -> Iterator[Event]:
+    """Have an order painted, or what has begun go on, and keep the pictures."""
+    settings, gallery, started = line.settings, Gallery(line.settings.gallery), time.perf_counter()
+    for step in line.painter.follow() if begun else line.painter.paint(order.request):
         yield from (events.Note(text=warning) for warning in step.warnings)
-        yield _step_event(step, request.count)
+        yield _step_event(step, order.request.count)
         if step.pixels is not None:
-            seconds = {"hear": said.seconds, "load": loaded - begun, "paint": time.perf_counter() - loaded}
+            seconds = {"hear": order.hear, "load": load, "paint": time.perf_counter() - started}
             timings = {name: round(value, 3) for name, value in seconds.items()}
-            recipe = replace(base, seed=step.seed, timings=timings)
-            kept = gallery.keep(step.pixels, recipe, output=settings.output, source=source.path if source else None)
+            recipe = replace(order.recipe, seed=step.seed, timings=timings)
+            kept = gallery.keep(step.pixels, recipe, output=settings.output, source=order.source)
             yield events.Kept(id=kept.id, path=kept.path, recipe=kept.recipe)
 
 
@@ -171,83 +144,18 @@ def failure(error: AudioToImageError, source: Path | None = None) -> events.Fail
     return events.Failed(message=str(error), hint=error.hint, code=error.exit_code, source=source)
 
 
-def find_source(gallery: Gallery, image: str) -> Source:
-    """Find a picture to paint from by its file or its id."""
-    path = Path(image)
-    if path.is_file():
-        return Source(path=path)
-    if path.suffix or path.parent != Path():
-        raise Misuse(f"there is no picture {image}", "audio-to-image gallery list")
-    kept = gallery.show(image)
-    return Source(path=kept.path, id=kept.id)
-
-
-def asked(settings: Settings, prompt: str, source: Source | None) -> Request:
-    """Make the request that the settings ask for."""
-    seed = random.randrange(MAX_SEED - settings.count) if settings.seed is None else settings.seed
-    return Request(
-        prompt=prompt,
-        negative=settings.negative,
-        seed=seed,
-        steps=settings.steps,
-        guidance=settings.guidance,
-        sampler=settings.sampler,
-        spacing=settings.spacing,
-        count=settings.count,
-        image=source.pixels if source else None,
-        strength=settings.strength,
-    )
-
-
-def _recipe(line: Line, said: Said, request: Request, source: Source | None) -> Recipe:
-    """Write down what every picture of a resolved request has in common."""
-    engine, (width, height) = line.painter.engine, line.painter.size
-    speech = line.speech_model if said.transcript else None
-    parent = png.read_png(source.path) if source else None
-    return Recipe(
-        prompt=said.prompt,
-        transcript=said.transcript,
-        removed=said.removed,
-        recording=said.recording,
-        hearer=said.hearer,
-        language=said.language,
-        speech_model=speech.name if speech else "",
-        speech_model_revision=speech.revision if speech else "",
-        speech_model_digest=speech.digest if speech else "",
-        translate=line.settings.translate,
-        negative=request.negative,
-        seed=request.seed,
-        steps=request.steps or 0,
-        guidance=request.guidance or 0.0,
-        sampler=request.sampler or "",
-        spacing=request.spacing or "",
-        width=width,
-        height=height,
-        model=line.model.name,
-        model_revision=line.model.revision,
-        model_digest=line.model.digest,
-        engine=engine.name,
-        compute_unit=engine.compute_unit,
-        threads=engine.threads,
-        versions={"audio-to-image": __version__, "python": sys.version.split()[0]} | dict(engine.versions),
-        strength=request.strength if source else None,
-        parent=(parent.id if parent else "") if source else "",
-        parent_pixels=png.pixels_digest(source.pixels) if source else "",
-        image="" if parent or not source else sound.sha256(source.path),
-    )
-
-
-def _say_which(kind: str, chosen: catalogue.Chosen) -> Iterator[Event]:
+def say_which(kind: str, chosen: catalogue.Chosen) -> Iterator[Event]:
     """Say so where a demo model stands in for a full one."""
     if chosen.demo:
         yield events.Note(text=f"using the demo {kind} model", hint="the full models: audio-to-image models get")
 
 
-def _recording_event(event: record.Event) -> Event:
+def recording_event(event: record.Event, window: float) -> Event:
+    """Tell what a recording of at most `window` seconds tells."""
     if isinstance(event, record.Opened):
         return events.Opened(device=event.device, path=event.path)
     if isinstance(event, record.Level):
-        return events.Level(level=event.level, seconds_left=event.seconds_left)
+        return events.Level(level=event.level, seconds=window - event.seconds_left, seconds_left=event.seconds_left)
     return events.Recorded(path=event.path, seconds=event.seconds, why=event.why)
 
 
@@ -263,22 +171,3 @@ def told(stream: Iterator[Event]) -> Iterator[Event]:
         yield from stream
     except AudioToImageError as error:
         yield failure(error)
-
-
-def as_it_was(settings: Settings, recipe: Recipe) -> Settings:
-    """Set everything that a recipe says of painting."""
-    return replace(
-        settings,
-        model=recipe.model,
-        engine=recipe.engine,
-        compute_unit=recipe.compute_unit,
-        threads=recipe.threads,
-        negative=recipe.negative,
-        seed=recipe.seed,
-        steps=recipe.steps,
-        guidance=recipe.guidance,
-        sampler=recipe.sampler,
-        spacing=recipe.spacing,
-        count=1,
-        strength=settings.strength if recipe.strength is None else recipe.strength,
-    )

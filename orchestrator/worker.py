@@ -58,6 +58,7 @@ class Elsewhere:
         self.opening = opening
         self._child: subprocess.Popen[bytes] | None = None
         self._loaded = False
+        self._stopping = False
 
     @property
     def alive(self) -> bool:
@@ -113,7 +114,8 @@ class Elsewhere:
         return self.finish()
 
     def begin(self, method: str, *arguments: Any) -> None:
-        """Ask as `ask` does, without waiting for the answer; nothing else may be asked until `finish`."""
+        """Ask without waiting; the next call is `finish` for a value, or `follow` for a stream."""
+        self._quiet()
         self.load()
         self._send(_Ask(method=method, arguments=arguments))
 
@@ -123,17 +125,27 @@ class Elsewhere:
         self._receive()
         return answer.value
 
-    def stream(self, method: str, *arguments: Any) -> Iterator[Any]:
-        """Call a method of the engine and yield what it yields; stopping the iteration stops the work."""
-        self.begin(method, *arguments)
+    def follow(self) -> Iterator[Any]:
+        """Yield what the method that was begun yields; stopping the iteration stops the work."""
         answer = self._receive()
         try:
             while answer.more:
                 yield answer.value
                 answer = self._receive()
         except GeneratorExit:
-            self._drain()
+            self.stop()
             raise
+
+    def stream(self, method: str, *arguments: Any) -> Iterator[Any]:
+        """Call a method of the engine and yield what it yields; stopping the iteration stops the work."""
+        self.begin(method, *arguments)
+        yield from self.follow()
+
+    def stop(self) -> None:
+        """Have the engine stop what was begun, without waiting until it has."""
+        with contextlib.suppress(AudioToImageError):  # a dead engine has stopped
+            self._send(_Stop())
+            self._stopping = True
 
     def unload(self) -> None:
         """Let the engine and its memory go; the child ends."""
@@ -144,6 +156,7 @@ class Elsewhere:
         self._wait()
         self._log.close()
         self._child = None
+        self._stopping = False
 
     def _wait(self) -> int:
         """Wait for the child to end, and end it if it does not: Core ML can hold it for minutes."""
@@ -155,13 +168,13 @@ class Elsewhere:
             self._child.kill()
             return self._child.wait()
 
-    def _drain(self) -> None:
+    def _quiet(self) -> None:
+        """Let what was told to stop end, and drop what it still says."""
         try:
-            self._send(_Stop())
-            while self._receive().more:
-                pass
+            while self._stopping:
+                self._stopping = self._receive().more
         except AudioToImageError:
-            self.unload()  # cancelled anyway: a dead engine is nobody's news
+            self._stopping = False  # it ended otherwise, which is nobody's news
 
     def _send(self, message: object) -> None:
         try:

@@ -11,8 +11,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "orchestrator"
 FLOORS = (
     {"cli"},
-    {"terminal", "studio", "doctor", "shortcut"},
-    {"pipeline"},
+    {"terminal", "studio", "doctor", "shortcut", "session", "keys", "preview", "draft"},
+    {"pipeline", "order", "talking", "timings"},
     {"engines", "machine"},
     {"record", "voice", "hear", "clean", "refine", "paint", "gallery", "worker", "events"},
     {"catalogue", "fetch", "convert"},
@@ -20,6 +20,11 @@ FLOORS = (
 )
 # Within a floor: who may know whom.
 NEIGHBOURS = {
+    "session": {"keys", "draft", "terminal"},
+    "draft": {"keys"},
+    "terminal": {"preview"},
+    "talking": {"pipeline", "order"},
+    "pipeline": {"order"},
     "events": {"hear", "recipe"},  # for the types of what they tell
     "fetch": {"catalogue"},
     "convert": {"paint"},  # writes the description that paint reads

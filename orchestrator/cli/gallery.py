@@ -78,9 +78,10 @@ def repaint(wanted: str, as_json: bool, **flags: object) -> int:
     """Paint a picture again from its recipe: the same pixels on the same runtime, version and threads."""
     from orchestrator import pipeline, terminal
     from orchestrator.engines import Line
+    from orchestrator.order import as_it_was
 
     chosen, recipe = settings.load(flags), _gallery().show(wanted).recipe
-    with Line(pipeline.as_it_was(chosen, recipe)) as line:
+    with Line(as_it_was(chosen, recipe)) as line:
         stream = pipeline.told(pipeline.repainting(line, recipe))
         return terminal.show(
             stream, lambda event: str(event.path) if isinstance(event, events.Kept) else None, as_json=as_json

@@ -80,10 +80,11 @@ def paint(prompt: str, image: str, as_json: bool, **flags: object) -> int:
     """Paint words; `-` reads them from stdin. Prints the picture's path."""
     from orchestrator import pipeline, terminal
     from orchestrator.engines import Line
+    from orchestrator.order import Said
 
     words = sys.stdin.buffer.read().decode("utf-8", "surrogateescape").strip() if prompt == "-" else prompt
     with Line(settings.load(flags)) as line:
-        stream = pipeline.painting(line, pipeline.Said(prompt=words), image=image)
+        stream = pipeline.painting(line, Said(prompt=words), image=image)
         return terminal.show(pipeline.told(stream), _kept, as_json=as_json)
 
 
