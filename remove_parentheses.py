@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from orchestrator.clean import clean
+from orchestrator.clean import clean, clean_bytes
 
 
 def remove_parentheses(text: str) -> str:
@@ -16,12 +16,5 @@ def remove_parentheses(text: str) -> str:
     return clean(text).prompt
 
 
-def main() -> None:
-    """Filter; nothing left is no failure here."""
-    text = sys.stdin.buffer.read().decode("utf-8", errors="replace")
-    words = remove_parentheses(text)
-    sys.stdout.buffer.write(f"{words}\n".encode() if words else b"")
-
-
 if __name__ == "__main__":
-    main()
+    sys.stdout.buffer.write(clean_bytes(sys.stdin.buffer.read()))

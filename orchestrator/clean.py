@@ -50,6 +50,12 @@ def clean(text: str) -> Cleaned:
     return Cleaned(prompt=text if any(map(str.isalnum, text)) else "", removed=tuple(removed))
 
 
+def clean_bytes(raw: bytes) -> bytes:
+    """Clean as a filter does: any bytes come in, a line of words goes out, or nothing."""
+    prompt = clean(raw.decode(errors="replace")).prompt
+    return f"{prompt}\n".encode() if prompt else b""
+
+
 def _cleaned_once(text: str, removed: list[str]) -> str:
     text = text.replace(GAP, " ")
     kept, end = [], 0

@@ -66,9 +66,9 @@ def hear(file: Path, as_json: bool, **flags: object) -> int:
 @commands.command()
 def clean() -> None:
     """Take non-speech tags out of text: stdin to stdout."""
-    from orchestrator.clean import main
+    from orchestrator.clean import clean_bytes
 
-    main()
+    sys.stdout.buffer.write(clean_bytes(sys.stdin.buffer.read()))
 
 
 @commands.command()
