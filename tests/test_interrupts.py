@@ -1,0 +1,86 @@
+"""Ctrl-C at each stage: 130, no child process left, no half file under a final name."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
+
+
+def living(mark: str) -> list[int]:
+    """Find the processes that inherited a mark in their environment."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (entry / "environ").read_bytes():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def left(mark: str, seconds: float = 5.0) -> list[int]:
+    end = time.monotonic() + seconds
+    while living(mark) and time.monotonic() < end:
+        time.sleep(0.05)
+    return living(mark)
+
+
+def interrupted(
+    arguments: list[str], at: Callable[[dict[str, object]], bool], number: signal.Signals
+) -> tuple[int, str, list[int]]:
+    """Run a verb until an event, interrupt it, and tell its status, its stderr, and who is left."""
+    mark = f"A2I_TEST_MARK={uuid.uuid4().hex}"
+    name, value = mark.split("=")
+    process = subprocess.Popen(
+        [COMMAND, *arguments, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {name: value},
+    )  # fmt: skip
+    assert process.stdout
+    for line in process.stdout:
+        if at(json.loads(line)):
+            break
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=30)
+    return process.returncode, stderr, left(mark)
+
+
+STAGES = {
+    "hearing": lambda event: event["event"] == "note",
+    "heard": lambda event: event["event"] == "heard",
+    "the first step": lambda event: event["event"] == "painted",
+    "a later step": lambda event: event["event"] == "painted" and event["index"] == 5,
+}
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for children in /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_interrupt_leaves_nothing_behind(
+    stage: str, number: signal.Signals, recording: Path, isolated: Path
+) -> None:
+    arguments = ["picture", str(recording), "--steps", "200"]
+    code, stderr, children = interrupted(arguments, STAGES[stage], number)
+    assert code == 130
+    assert stderr.strip() == "error: cancelled"
+    assert children == []
+    assert not [path for path in (isolated / "data").rglob("*") if path.suffix in (".png", ".part")]
+
+
+def test_a_picture_begun_is_not_kept_and_those_done_are(recording: Path, isolated: Path) -> None:
+    arguments = ["picture", str(recording), "--steps", "3", "--count", "50"]
+    code, _, children = interrupted(arguments, lambda event: event["event"] == "kept", signal.SIGINT)
+    assert (code, children) == (130, [])
+    kept = list((isolated / "data" / "gallery").rglob("*.png"))
+    assert 1 <= len(kept) < 10
+    assert all(path.read_bytes().endswith(b"IEND\xaeB`\x82") for path in kept)
