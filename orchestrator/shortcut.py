@@ -139,7 +139,7 @@ def install(shortcut: Shortcut, folder: Path, command: Path) -> Iterator[Note]:
     if shortcut.name in listed(tool):
         yield Note(text=f"the shortcut {shortcut.name!r} is there already", hint=f"to renew it, {HOW_TO_DELETE} first")
         return
-    shell.open_file(export(shortcut, folder, command))
+    shell.run([shell.find("open") or "open", str(export(shortcut, folder, command))])
     yield Note(text=f"click 'Add Shortcut' in the window that opens: {shortcut.name!r}")
     until = time.monotonic() + PATIENCE
     while shortcut.name not in listed(tool):
