@@ -28,6 +28,10 @@ class Microphone:
         )
         self._players: list[subprocess.Popen[bytes]] = []
         self._wait()
+        # A sink that is closely listened to makes sound in small steps, like a microphone; else two seconds a step.
+        self._players.append(
+            subprocess.Popen(["paplay", "--raw", "--latency-msec=20", f"--device={SINK}", "/dev/zero"])
+        )
 
     def play(self, path: Path) -> None:
         """Start playing a WAV file into the microphone."""

@@ -78,17 +78,18 @@ class Stop:
 
 def new_path(folder: Path) -> Path:
     """Name a new recording after the time; names sort by it and never collide."""
-    return folder / f"{datetime.now():%Y-%m-%d-%H%M%S}-{secrets.token_hex(2)}.wav"
+    now = datetime.now()
+    return folder / f"{now:%Y-%m-%d-%H%M%S}-{now.microsecond // 1000:03}-{secrets.token_hex(2)}.wav"
 
 
-def record(path: Path, *, seconds: float = 10.0, device: str = "", stop: Stop | None = None) -> Iterator[Event]:
+def record(path: Path, *, seconds: float = 10.0, device: str = "", stop: Stop | None = None) -> Generator[Event]:
     """Record to a WAV file until the window is full or something stops it; closing the generator keeps it too."""
     if not (math.isfinite(seconds) and 0 < seconds <= LONGEST_SECONDS):
         raise Misuse(f"cannot record for {seconds:g} seconds", "audio-to-image record --seconds 10")
     return _record(path, seconds, microphone.system(), device, stop or Stop())
 
 
-def _record(path: Path, seconds: float, system: str, device: str, stop: Stop) -> Iterator[Event]:
+def _record(path: Path, seconds: float, system: str, device: str, stop: Stop) -> Generator[Event]:
     most = round(seconds * SAMPLE_RATE)
     partial = Partial(path)
     why: Why = "lost"
