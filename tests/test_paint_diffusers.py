@@ -125,14 +125,6 @@ def test_every_step_and_the_picture_are_those_of_diffusers(model, sampler, begin
     steps = list(painter.paint(request))
     assert len(steps) == len(spied) == len(reference.latents)
     differences = [np.abs(ours - other).max() for ours, other in zip(spied, reference.latents, strict=True)]
-    print(
-        "DIFF",
-        sampler,
-        begin,
-        max(differences),
-        np.abs(spied[0]).max(),
-        np.abs(reference.pixels - steps[-1].pixels).max(),
-    )
     assert max(differences) < LATENT_TOLERANCE
     assert np.abs(reference.pixels - steps[-1].pixels).max() < PIXEL_TOLERANCE
 

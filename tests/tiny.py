@@ -1,4 +1,4 @@
-"""Random models of Stable Diffusion's shape, small enough for a test, saved as diffusers saves them and converted by us."""
+"""Random models of Stable Diffusion's shape, small enough for tests: saved by diffusers, converted by us."""
 
 import json
 import shutil

@@ -59,6 +59,8 @@ class Request:
         _check_range("seed", self.seed, 0, MAX_SEED - self.count + 1)
         _check_choice("sampler", self.sampler, SAMPLERS)
         _check_choice("spacing", self.spacing, SPACINGS)
+        if self.image is not None:
+            _check_image(self.image)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +140,13 @@ def _check_text(what: str, text: str) -> None:
         )
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise Misuse(f"the {what} is not text: it holds a NUL or half a character", "pass plain UTF-8 text")
+
+
+def _check_image(image: NDArray[np.uint8]) -> None:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != "uint8" or not image.size:
+        raise Misuse(
+            f"a picture of shape {image.shape} and type {image.dtype} cannot be painted from", "pass 8-bit RGB"
+        )
 
 
 def _check_range(what: str, value: float | None, least: float, most: float) -> None:

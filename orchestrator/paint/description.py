@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import AudioToImageError
+from orchestrator.paint import SAMPLERS, SPACINGS
 
 FILE_NAME = "model.json"
 PREDICTIONS = ("epsilon", "v")
@@ -47,12 +48,21 @@ class Description:
     licence: str = ""
 
     def __post_init__(self) -> None:
-        if self.prediction not in PREDICTIONS or self.beta_schedule not in BETA_SCHEDULES:
-            raise ValueError(f"unknown prediction or betas: {self.prediction}, {self.beta_schedule}")
-        if self.zero_terminal_snr and self.prediction != "v":
-            raise ValueError("noise without any signal cannot be told apart by epsilon prediction")
-        if self.preview and len(self.preview) != self.latent_shape[0] + 1:
-            raise ValueError(f"the preview matrix needs {self.latent_shape[0] + 1} rows, not {len(self.preview)}")
+        choices = {"prediction": PREDICTIONS, "beta_schedule": BETA_SCHEDULES, "sampler": SAMPLERS, "spacing": SPACINGS}
+        for name, values in choices.items():
+            _check(getattr(self, name) in values, f"{name} is none of {', '.join(values)}")
+        for name, count in {"latent_shape": 3, "size": 2}.items():
+            sizes = getattr(self, name)
+            _check(isinstance(sizes, tuple) and len(sizes) == count and all(map(_counts, sizes)), f"{name} is no shape")
+        for name in ("train_steps", "steps", "text_width", "token_length"):
+            _check(_counts(getattr(self, name)), f"{name} is no count")
+        for name in ("beta_start", "beta_end", "latent_scale", "guidance"):
+            _check(isinstance(getattr(self, name), int | float), f"{name} is no number")
+        rows = self.latent_shape[0] + 1
+        _check(
+            len(self.preview) in (0, rows) and all(len(row) == 3 for row in self.preview), f"preview is not {rows}x3"
+        )
+        _check(self.prediction == "v" or not self.zero_terminal_snr, "from pure noise epsilon prediction sees nothing")
 
     def write(self, folder: Path) -> Path:
         """Write `model.json` into a model's folder."""
@@ -75,6 +85,15 @@ class Description:
             raise AudioToImageError(
                 f"{path} does not describe a model: {error}", "audio-to-image models verify"
             ) from error
+
+
+def _check(holds: bool, complaint: str) -> None:
+    if not holds:
+        raise ValueError(complaint)
+
+
+def _counts(value: object) -> bool:
+    return type(value) is int and value > 0
 
 
 def _frozen(values: Mapping[str, Any]) -> dict[str, Any]:

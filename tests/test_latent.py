@@ -1,0 +1,311 @@
+"""The denoising loop over pretended graphs: how it calls them, when it loads them, and what it yields."""
+
+import gc
+import pickle
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from orchestrator.errors import AudioToImageError, Misuse
+from orchestrator.paint import Engine, Request
+from orchestrator.paint.description import Description
+from orchestrator.paint.graph import Port
+from orchestrator.paint.latent import LatentPainter
+from orchestrator.paint.pixels import fit
+
+CLIP = Path(__file__).parent / "data" / "clip"
+SHAPE, SIZE, WIDTH, LENGTH = (4, 4, 4), (32, 32), 3, 12
+DESCRIPTION = Description(
+    name="pretended",
+    latent_shape=SHAPE,
+    size=SIZE,
+    text_width=WIDTH,
+    token_length=LENGTH,
+    token_padding=0,
+    steps=4,
+    guidance=3.0,
+    preview=((0.1, 0.0, 0.0), (0.0, 0.1, 0.0), (0.0, 0.0, 0.1), (0.0, 0.0, 0.0), (0.5, 0.5, 0.5)),
+)
+
+
+class Pretended:
+    """A graph that checks what it is given against its ports and answers with a simple formula."""
+
+    def __init__(self, answer, **inputs: Port) -> None:
+        self.inputs, self._answer, self.calls = inputs, answer, []
+
+    def __call__(self, **arrays):
+        assert arrays.keys() == self.inputs.keys()
+        for name, array in arrays.items():
+            port = self.inputs[name]
+            assert array.dtype == port.dtype, name
+            assert array.flags.c_contiguous, name
+            assert len(array.shape) == len(port.shape), name
+            assert all(wanted in (None, size) for wanted, size in zip(port.shape, array.shape, strict=True)), name
+        self.calls.append(arrays)
+        return self._answer(**arrays)
+
+
+class PretendedRuntime:
+    """A folder of pretended graphs, which remembers what was opened."""
+
+    folder = CLIP
+    engine = Engine(name="pretended", model="pretended", compute_unit="cpu", threads=1, versions={})
+
+    def __init__(self, **graphs) -> None:
+        self._graphs, self.opened = graphs, []
+
+    def has(self, piece: str) -> bool:
+        return piece in self._graphs
+
+    def open(self, piece: str):
+        self.opened.append(piece)
+        made = self._graphs[piece]
+        return made() if isinstance(made, type(lambda: 0)) else made
+
+
+def text_encoder(dtype=np.int64) -> Pretended:
+    def answer(input_ids):
+        return {"last_hidden_state": (input_ids[..., None] % np.array([7, 11, 13])).astype(np.float32) / 10}
+
+    return Pretended(answer, input_ids=Port(shape=(1, LENGTH), dtype=dtype))
+
+
+def unet(batch=None, rank=3, clock=(None,), clock_type=np.float32) -> Pretended:
+    def answer(sample, timestep, encoder_hidden_states):
+        seen = encoder_hidden_states.reshape(len(sample), -1).mean(axis=1)[:, None, None, None]
+        return {"noise_pred": np.tanh(0.7 * sample + seen + np.mean(timestep) / 5000).astype(np.float32)}
+
+    context = (batch, None, WIDTH) if rank == 3 else (batch, WIDTH, 1, LENGTH)
+    return Pretended(
+        answer,
+        sample=Port(shape=(batch, *SHAPE), dtype=np.float32),
+        timestep=Port(shape=clock, dtype=clock_type),
+        encoder_hidden_states=Port(shape=context, dtype=np.float32),
+    )
+
+
+def decoder(gain: float = 0.2) -> Pretended:
+    def answer(z):
+        return {"image": gain * z[:, :3].repeat(8, axis=2).repeat(8, axis=3)}
+
+    return Pretended(answer, z=Port(shape=(1, *SHAPE), dtype=np.float32))
+
+
+def encoder() -> Pretended:
+    def answer(x):
+        mean = x[:, :1, ::8, ::8].repeat(4, axis=1)
+        return {"latent": np.concatenate([mean, np.full_like(mean, -30.0)], axis=1)}
+
+    return Pretended(answer, x=Port(shape=(1, 3, *SIZE), dtype=np.float32))
+
+
+def checker(verdict: float) -> Pretended:
+    def answer(clip_input, images, adjustment):
+        assert images.min() >= 0
+        assert images.max() <= 1
+        assert abs(clip_input.mean()) < 3
+        return {"has_nsfw_concepts": np.array([verdict]), "filtered_images": images}
+
+    return Pretended(
+        answer,
+        clip_input=Port(shape=(1, 3, 224, 224), dtype=np.float32),
+        images=Port(shape=(1, *SIZE, 3), dtype=np.float32),
+        adjustment=Port(shape=(1,), dtype=np.float32),
+    )
+
+
+def painter(description=DESCRIPTION, **graphs) -> LatentPainter:
+    whole = {"text_encoder": text_encoder(), "unet": unet(), "vae_decoder": decoder(), **graphs}
+    return LatentPainter(description, PretendedRuntime(**whole))
+
+
+def paint(own: LatentPainter, prompt: str = "a red house", **changes):
+    return list(own.paint(Request(prompt=prompt, seed=7, **changes)))
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        unet(batch=2),
+        unet(batch=1),
+        unet(batch=1, clock=(1,)),
+        unet(batch=2, clock=(2,)),
+        unet(clock=()),
+        unet(batch=2, rank=4, clock=(2,)),
+        unet(batch=1, rank=4, clock=(1,)),
+    ],
+    ids=["two", "one", "one-clock", "two-clocks", "scalar-clock", "apple", "apple-batch-one"],
+)
+@pytest.mark.parametrize("guidance", [1.0, 3.0])
+def test_the_unet_may_take_one_picture_or_two_in_either_layout(graph, guidance):
+    expected = paint(painter(), guidance=guidance)[-1]
+    seen = paint(painter(unet=graph), guidance=guidance)[-1]
+    assert np.abs(seen.estimate - expected.estimate).max() < 1e-5
+    assert np.abs(seen.pixels.astype(int) - expected.pixels).max() <= 1
+
+
+def test_without_guidance_an_open_batch_is_asked_for_one_picture_only():
+    graph = unet()
+    paint(painter(unet=graph), guidance=1.0)
+    assert {call["sample"].shape[0] for call in graph.calls} == {1}
+
+
+def test_types_are_those_that_the_graph_declares():
+    graph, words = unet(clock_type=np.int64), text_encoder(dtype=np.float32)
+    paint(painter(unet=graph, text_encoder=words), sampler="euler", spacing="linspace")
+    assert [int(call["timestep"][0]) for call in graph.calls] == [999, 666, 333, 0]
+
+
+def test_a_unet_for_more_pictures_than_two_is_refused():
+    with pytest.raises(AudioToImageError, match="3 pictures"):
+        paint(painter(unet=unet(batch=3)))
+
+
+def test_the_decoder_is_loaded_only_when_there_is_something_to_decode():
+    own = painter()
+    own.load()
+    steps = own.paint(Request(prompt="a red house"))
+    for _ in range(3):
+        next(steps)
+    assert own._runtime.opened == ["text_encoder", "unet"]
+    assert next(steps).pixels is not None
+    assert own._runtime.opened == ["text_encoder", "unet", "vae_decoder"]
+
+
+def test_no_graph_is_called_after_the_iteration_stops():
+    graph = unet()
+    steps = painter(unet=graph).paint(Request(prompt="a red house", steps=50))
+    next(steps)
+    next(steps)
+    steps.close()
+    assert len(graph.calls) == 2
+
+
+def test_unloading_frees_every_graph_and_painting_loads_again():
+    own = painter(unet=unet, vae_decoder=decoder)
+    first = paint(own)[-1].pixels
+    held = [weakref.ref(graph) for name, graph in own._graphs.items() if name != "text_encoder"]
+    own.unload()
+    gc.collect()
+    assert [each() for each in held] == [None, None]
+    assert (paint(own)[-1].pixels == first).all()
+
+
+def test_each_picture_of_a_batch_is_the_one_its_own_seed_gives():
+    batch = [step for step in paint(painter(), count=3, sampler="euler-a") if step.pixels is not None]
+    assert [(step.picture, step.seed) for step in batch] == [(0, 7), (1, 8), (2, 9)]
+    alone = list(painter().paint(Request(prompt="a red house", seed=9, sampler="euler-a")))[-1]
+    assert (batch[2].pixels == alone.pixels).all()
+    assert (batch[1].pixels != alone.pixels).any()
+
+
+def test_steps_are_counted_and_only_the_last_carries_pixels():
+    steps = paint(painter(), count=2)
+    assert [(step.index, step.steps) for step in steps] == [(1, 4), (2, 4), (3, 4), (4, 4)] * 2
+    assert [step.pixels is not None for step in steps] == [False, False, False, True] * 2
+    assert steps[-1].pixels.shape == (32, 32, 3)
+    assert steps[-1].pixels.dtype == np.uint8
+
+
+def test_a_preview_is_the_small_matrix_applied_to_the_estimate():
+    step = paint(painter())[1]
+    expected = np.clip(0.1 * step.estimate[:3].transpose(1, 2, 0) + 0.5, 0, 1) * 255
+    assert step.preview().shape == (4, 4, 3)
+    assert step.preview().dtype == np.uint8
+    assert np.abs(step.preview() - expected).max() <= 0.5 + 1e-4
+
+
+def test_a_model_without_a_matrix_is_previewed_as_grey():
+    plain = Description(**{**vars(DESCRIPTION), "preview": ()})
+    assert set(paint(painter(plain))[0].preview().ravel()) == {128}
+
+
+def test_a_step_can_be_sent_to_another_process():
+    step = paint(painter())[-1]
+    assert (pickle.loads(pickle.dumps(step)).pixels == step.pixels).all()  # noqa: S301 - our own bytes
+
+
+def test_the_same_request_gives_the_same_pixels():
+    for sampler in ("dpm++2m", "euler-a", "lcm"):
+        own = painter()
+        assert (paint(own, sampler=sampler)[-1].pixels == paint(own, sampler=sampler)[-1].pixels).all()
+
+
+def test_the_models_own_choices_fill_what_the_request_leaves_open():
+    resolved = painter().resolve(Request(prompt="a house"))
+    assert (resolved.steps, resolved.guidance, resolved.sampler, resolved.spacing) == (4, 3.0, "dpm++2m", "leading")
+    asked = painter().resolve(Request(prompt="a house", steps=9, guidance=0.0, sampler="ddim", spacing="trailing"))
+    assert (asked.steps, asked.guidance, asked.sampler, asked.spacing) == (9, 0.0, "ddim", "trailing")
+
+
+def test_a_sampler_without_the_models_spacing_takes_one_that_it_has():
+    karras = Description(**{**vars(DESCRIPTION), "spacing": "karras"})
+    assert painter(karras).resolve(Request(prompt="a house", sampler="ddim")).spacing == "leading"
+    with pytest.raises(Misuse, match="karras"):
+        painter().resolve(Request(prompt="a house", sampler="ddim", spacing="karras"))
+
+
+def test_a_request_that_cannot_be_is_refused_before_anything_is_loaded():
+    own = painter()
+    with pytest.raises(Misuse, match="too many"):
+        own.paint(Request(prompt="a house", steps=1000))
+    assert own._runtime.opened == []
+
+
+def test_a_picture_is_a_beginning_where_the_model_has_an_encoder():
+    black, white = (np.full((*SIZE, 3), value, np.uint8) for value in (0, 255))
+    own = painter(vae_encoder=encoder())
+    estimates = [paint(own, image=image, strength=0.5)[0].estimate.mean() for image in (black, white)]
+    assert estimates[0] < estimates[1] - 0.1
+    assert len(paint(own, image=black, strength=0.5)) == 2
+    with pytest.raises(AudioToImageError, match="no encoder"):
+        paint(painter(), image=black)
+
+
+def test_a_picture_of_another_size_gives_its_middle():
+    wide = np.zeros((40, 120, 3), np.uint8)
+    wide[:, 40:80] = 255
+    assert (fit(wide, 32, 32) >= 240).all()  # a smooth edge sees a little of what is left out
+    assert paint(painter(vae_encoder=encoder()), image=wide)[-1].pixels.shape == (32, 32, 3)
+
+
+def test_a_flagged_picture_is_black_and_says_so():
+    flagged = paint(painter(safety_checker=checker(1.0)))[-1]
+    assert flagged.flagged
+    assert not flagged.pixels.any()
+    fine = paint(painter(safety_checker=checker(0.0)))[-1]
+    assert not fine.flagged
+    assert fine.pixels.any()
+
+
+def test_what_a_small_model_does_not_know_is_said_once():
+    small = Description(**{**vars(DESCRIPTION), "words": ("a", "red", "house", "blurry")})
+    steps = paint(painter(small), prompt="a red dragon", negative="blurry", count=2)
+    assert [step.warnings for step in steps if step.warnings] == [("pretended knows 4 words; not: dragon",)]
+
+
+def test_a_prompt_that_is_too_long_says_what_was_left_out():
+    first = paint(painter(), prompt="a red house by the sea, wow, wow, a dragon and a horse")[0]
+    assert "10 tokens" in first.warnings[0]
+    assert "a dragon and a horse" in first.warnings[0]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_overflow_are_an_error_and_no_black_picture(value):
+    with pytest.raises(AudioToImageError, match="overflowed") as caught:
+        paint(painter(vae_decoder=decoder(gain=value)))
+    assert "compute-unit" in caught.value.hint
+
+
+def test_graphs_that_are_something_else_are_named():
+    with pytest.raises(AudioToImageError, match=r"unet .* something else: it takes z"):
+        paint(painter(unet=decoder()))
+    wrong = Pretended(lambda **_: {"picture": np.zeros(1)}, z=Port(shape=(1, *SHAPE), dtype=np.float32))
+    with pytest.raises(AudioToImageError, match="picture but no image"):
+        paint(painter(vae_decoder=wrong))
+    small = Pretended(lambda **_: {"image": np.zeros((1, 3, 8, 8))}, z=Port(shape=(1, *SHAPE), dtype=np.float32))
+    with pytest.raises(AudioToImageError, match="no picture of 32x32"):
+        paint(painter(vae_decoder=small))
