@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,6 +119,13 @@ class Kept(Event):
     id: str
     path: Path
     recipe: Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timings(Event):
+    """How long each stage took until now, in order."""
+
+    seconds: Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)

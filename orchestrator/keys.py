@@ -15,7 +15,7 @@ import signal
 import sys
 import termios
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType, TracebackType
 
@@ -141,21 +141,16 @@ class Keyboard:
         if self.there:
             termios.tcflush(self._fd, termios.TCIFLUSH)
 
-    @contextmanager
-    def releases(self) -> Iterator[None]:
-        """Have releases told too, where the terminal can."""
-        self._asking = self.there and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    def tell_releases(self, wanted: bool) -> None:
+        """Ask the terminal to tell releases too, if it can."""
+        self._asking = wanted and self.there and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         if self._asking and not self._reader.tells_releases:
             _write(ASK)
         self._tell(self._asking and self._reader.tells_releases)
-        try:
-            yield
-        finally:
-            self._asking = False
-            self._tell(False)
 
     @property
-    def tells_releases(self) -> bool:
+    def telling_releases(self) -> bool:
+        """Tell whether releases are told now."""
         return self._told
 
     def _tell(self, wanted: bool) -> None:

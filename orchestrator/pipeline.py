@@ -165,7 +165,7 @@ def _step_event(step: Step, count: int) -> Event:
     )
 
 
-def told(stream: Iterator[Event]) -> Iterator[Event]:
+def told(stream: Iterator[Event]) -> Generator[Event]:
     """Pass events on, and what fails as the last of them."""
     try:
         yield from stream

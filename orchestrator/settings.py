@@ -37,6 +37,7 @@ class Settings:
     language: str = "auto"
     translate: bool = False
     seconds: float = 10.0
+    refine: bool = True  # "make it night" repaints the last picture
     silence: float = 0.8  # seconds of silence after speech that end a sentence
     device: str = ""  # empty: the system's default microphone
     engine: str = "auto"

@@ -12,13 +12,18 @@ import sys
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TextIO
+from unicodedata import combining, east_asian_width
 
 from orchestrator import events
 from orchestrator.events import Event
+from orchestrator.png import to_png
+from orchestrator.preview import Screen, protocol
+from orchestrator.timings import timed
 
 CLEAR_LINE = "\r\x1b[K"
 QUIETEST = -60.0  # decibels: the meter's left end
 BAR = 20  # characters
+READY = "space or Enter: talk; q: leave"
 
 
 class Face:
@@ -51,40 +56,70 @@ class Plain(Face):
 
 
 class Live(Plain):
-    """The same lines, and below them one that moves: the meter, the words so far, the steps."""
+    """The same lines, and below them one that moves: the meter, the words so far, the steps; and the picture so far."""
+
+    def __init__(self, screen: Screen | None = None) -> None:
+        self._screen = screen
+        self._words = ""
 
     def draw(self, event: Event) -> None:
+        match event:
+            case events.Opened():
+                self._words = ""
+            case events.Words():
+                self._words = event.text
         moving = motion(event)
         if moving:
-            columns = shutil.get_terminal_size().columns
-            _print(CLEAR_LINE + moving[: columns - 1], sys.stderr, end="")
+            moving = f"{moving}  {self._words}" if isinstance(event, events.Level) else moving
+            _print(CLEAR_LINE + fitted(moving, size().columns - 1), sys.stderr, end="")
+            if isinstance(event, events.Painted):
+                self._show(to_png(event.preview(), None))
+        elif isinstance(event, events.Kept):
+            self._settle(event)
         elif sentence(event):
-            _print(CLEAR_LINE, sys.stderr, end="")
+            self._clear()
             super().draw(event)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        _print(CLEAR_LINE, sys.stderr, end="")
+        self._clear()
+
+    def _show(self, png: bytes) -> None:
+        if self._screen:
+            _print(self._screen.show(png, size().lines), sys.stderr, end="")
+
+    def _settle(self, event: events.Kept) -> None:
+        """Show the picture as it was kept, and leave it there."""
+        self._clear()
+        if self._screen:
+            self._show(event.path.read_bytes())
+            _print(self._screen.leave(), sys.stderr, end="")
+
+    def _clear(self) -> None:
+        _print(CLEAR_LINE + (self._screen.erase() if self._screen else ""), sys.stderr, end="")
 
 
 def face(*, as_json: bool) -> Face:
     """Choose how events are told."""
     if as_json:
         return Json()
-    return Live() if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else Plain()
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return Plain()
+    shown = protocol(os.environ)
+    return Live(Screen(shown) if shown else None)
 
 
-def show(stream: Iterator[Event], result: Callable[[Event], str | None], *, as_json: bool = False) -> int:
+def show(
+    stream: Iterator[Event], result: Callable[[Event], str | None], *, as_json: bool = False, timings: bool = False
+) -> int:
     """Draw every event, print each result, and tell the exit code."""
     code = 0
     with face(as_json=as_json) as drawn:
-        for event in stream:
+        for event in timed(stream) if timings else stream:
             drawn.draw(event)
             if isinstance(event, events.Failed):
                 code = code or event.code
             text = None if as_json else result(event)
             if text is not None:
-                if isinstance(drawn, Live):
-                    _print(CLEAR_LINE, sys.stderr, end="")
                 _print(text, sys.stdout)
     return code
 
@@ -94,14 +129,21 @@ def sentence(event: Event) -> str:
     match event:
         case events.Note():
             return event.text + (f" ({event.hint})" if event.hint else "")
+        case events.Ready():
+            return READY
         case events.Opened():
             return "listening: speak now (Enter stops)"
+        case events.Painted(picture=0, index=1):
+            return f"painting in {event.steps} steps"
         case events.Recorded(why="lost"):
             return f"the microphone was lost; {event.seconds:.1f} s are kept"
         case events.Heard():
             return f"heard:  {event.transcript}"
         case events.Cleaned():
             return f"prompt: {event.prompt}"
+        case events.Timings():
+            stages = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in event.seconds.items())
+            return f"time: {stages}; {sum(event.seconds.values()):.2f} s in all"
         case events.Failed():
             source = f"{event.source}: " if event.source else ""
             return f"error: {source}{event.message}" + (f"\n  try: {event.hint}" if event.hint else "")
@@ -111,16 +153,33 @@ def sentence(event: Event) -> str:
 def motion(event: Event) -> str:
     """Draw an event in the line that moves."""
     match event:
+        case events.Ready():
+            return READY
         case events.Working():
             return f"{bar(event.index / event.count)} {event.what}"
         case events.Level():
-            return f"{bar(1 - event.level / QUIETEST)} {event.seconds_left:4.1f} s left"
+            return f"{bar(1 - event.level / QUIETEST)} {event.seconds:4.1f} s"
         case events.Words():
-            return f"hearing {event.text[-60:]}"
+            return f"hearing {event.text}"
         case events.Painted():
             which = f" of picture {event.picture + 1}/{event.count}" if event.count > 1 else ""
             return f"painting {bar(event.index / event.steps)} step {event.index}/{event.steps}{which}"
     return ""
+
+
+def fitted(text: str, columns: int) -> str:
+    """Cut a line to a terminal's width: its end is the news."""
+    text = "".join(character if character.isprintable() else " " for character in text)
+    widths = [0 if combining(each) else 2 if east_asian_width(each) in "WF" else 1 for each in text]
+    if sum(widths) <= columns:
+        return text
+    head, room, begin = text[: BAR + 8], columns - BAR - 9, len(text)
+    if room < BAR:
+        return text[:columns]
+    while room - widths[begin - 1] >= 0:
+        begin -= 1
+        room -= widths[begin]
+    return f"{head}…{text[begin:]}"
 
 
 def bar(share: float) -> str:
@@ -135,6 +194,14 @@ def enter_pressed() -> bool:
         return False
     sys.stdin.readline()
     return True
+
+
+def size() -> os.terminal_size:
+    """Measure the terminal that is drawn on; standard output may be elsewhere."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno())
+    except OSError:
+        return shutil.get_terminalsize()
 
 
 def _print(text: str, stream: TextIO, end: str = "\n") -> None:

@@ -13,6 +13,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -59,6 +60,7 @@ class Elsewhere:
         self._child: subprocess.Popen[bytes] | None = None
         self._loaded = False
         self._stopping = False
+        self._held: deque[_Answer] = deque()  # gathered, not yet followed
 
     @property
     def alive(self) -> bool:
@@ -75,6 +77,11 @@ class Elsewhere:
     def answered(self) -> bool:
         """Tell whether something waits to be received."""
         return self._child is not None and self._from.poll()
+
+    @property
+    def free(self) -> bool:
+        """Tell whether a question would begin at once."""
+        return self._quiet(wait=False) and self.loaded
 
     def start(self) -> None:
         """Start the child and have it load, without waiting for it."""
@@ -95,7 +102,6 @@ class Elsewhere:
         os.close(childs_in)
         os.close(childs_out)
         self._from, self._to = ours
-        self._loaded = False
         self._send(self.opening)
 
     def load(self) -> None:
@@ -115,7 +121,7 @@ class Elsewhere:
 
     def begin(self, method: str, *arguments: Any) -> None:
         """Ask without waiting; the next call is `finish` for a value, or `follow` for a stream."""
-        self._quiet()
+        self._quiet(wait=True)
         self.load()
         self._send(_Ask(method=method, arguments=arguments))
 
@@ -141,6 +147,11 @@ class Elsewhere:
         self.begin(method, *arguments)
         yield from self.follow()
 
+    def gather(self) -> None:
+        """Take in what a stream has yielded until now, lest the engine waits for us; `follow` yields it later."""
+        while self.answered and not (self._held and not self._held[-1].more):
+            self._held.append(self._read())
+
     def stop(self) -> None:
         """Have the engine stop what was begun, without waiting until it has."""
         with contextlib.suppress(AudioToImageError):  # a dead engine has stopped
@@ -156,7 +167,8 @@ class Elsewhere:
         self._wait()
         self._log.close()
         self._child = None
-        self._stopping = False
+        self._loaded = self._stopping = False
+        self._held.clear()
 
     def _wait(self) -> int:
         """Wait for the child to end, and end it if it does not: Core ML can hold it for minutes."""
@@ -168,13 +180,14 @@ class Elsewhere:
             self._child.kill()
             return self._child.wait()
 
-    def _quiet(self) -> None:
-        """Let what was told to stop end, and drop what it still says."""
+    def _quiet(self, *, wait: bool) -> bool:
+        """Drop what an engine that was told to stop still says; tell whether it has stopped."""
         try:
-            while self._stopping:
+            while self._stopping and (wait or self._held or self.answered):
                 self._stopping = self._receive().more
         except AudioToImageError:
             self._stopping = False  # it ended otherwise, which is nobody's news
+        return not self._stopping
 
     def _send(self, message: object) -> None:
         try:
@@ -183,14 +196,18 @@ class Elsewhere:
             raise self._death() from error
 
     def _receive(self) -> _Answer:
-        try:
-            answer: _Answer = self._from.recv()
-        except (EOFError, OSError, pickle.UnpicklingError) as error:
-            raise self._death() from error
+        answer = self._held.popleft() if self._held else self._read()
         if answer.error:
             if not self._loaded:
                 self.unload()
             raise answer.error
+        return answer
+
+    def _read(self) -> _Answer:
+        try:
+            answer: _Answer = self._from.recv()
+        except (EOFError, OSError, pickle.UnpicklingError) as error:
+            raise self._death() from error
         return answer
 
     def _death(self) -> AudioToImageError:

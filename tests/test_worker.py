@@ -84,6 +84,27 @@ def test_a_question_can_be_begun_and_its_answer_fetched_later(counter: Elsewhere
     assert counter.ask("think", 0.0) == 0.0, "nothing of the first answer is left over"
 
 
+def test_a_stream_goes_on_while_nobody_looks(counter: Elsewhere, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    counter.begin("count", mark, 10)
+    while not mark.exists() or mark.read_text() != "9":
+        counter.gather()
+    assert list(counter.follow()) == list(range(3, 10))
+
+
+def test_an_engine_told_to_stop_is_free_soon_and_what_it_still_said_is_dropped(
+    counter: Elsewhere, tmp_path: Path
+) -> None:
+    counter.begin("count", tmp_path / "mark", 10_000)
+    time.sleep(0.1)
+    counter.gather()
+    counter.stop()
+    end = time.monotonic() + 5
+    while not counter.free:
+        assert time.monotonic() < end
+    assert counter.ask("think", 0.0) == 0.0
+
+
 def test_an_engine_that_was_killed_is_found_by_who_asks_whether_it_has_loaded(counter: Elsewhere) -> None:
     counter.ask("pid")
     counter.unload()

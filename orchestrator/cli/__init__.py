@@ -22,6 +22,7 @@ def commands() -> None:
 
 def main() -> NoReturn:
     """Run the command and leave with its exit code."""
+    _open_closed_streams()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = commands.main(standalone_mode=False)
@@ -38,6 +39,14 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
+def _open_closed_streams() -> None:
+    """Open /dev/null where a launcher closed stdin, stdout or stderr, lest a pipe of ours takes the number."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for as long as we run
+
+
 def _tell(error: AudioToImageError) -> int:
     click.echo(f"error: {error}" + (f"\n  try: {error.hint}" if error.hint else ""), err=True)
     return error.exit_code
@@ -47,4 +56,4 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-from orchestrator.cli import doctor, gallery, line, machine, models, shortcut  # noqa: E402,F401 - verbs add themselves to `commands`
+from orchestrator.cli import doctor, gallery, line, machine, models, shortcut, talk  # noqa: E402,F401 - verbs add themselves to `commands`

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 @click.option("--until-silence", is_flag=True, help="Stop when the sentence ends.")
 @options.output
 @options.as_json
-def record(until_silence: bool, as_json: bool, **flags: object) -> int:
+@options.timings
+def record(until_silence: bool, as_json: bool, timings: bool, **flags: object) -> int:
     """Record from the microphone to a WAV file; prints its path. Enter or Ctrl-C stops it and keeps what was said."""
     from orchestrator import pipeline, terminal
     from orchestrator.record import Stop, new_path
@@ -39,6 +40,7 @@ def record(until_silence: bool, as_json: bool, **flags: object) -> int:
         pipeline.told(_stopped_by_enter(stream, stop)),
         lambda event: str(event.path) if isinstance(event, events.Recorded) else None,
         as_json=as_json,
+        timings=timings,
     )
 
 
@@ -47,7 +49,8 @@ def record(until_silence: bool, as_json: bool, **flags: object) -> int:
 @options.hearing
 @click.option("--threads", type=int, metavar="N", help="Processor threads; 0 chooses.")
 @options.as_json
-def hear(file: Path, as_json: bool, **flags: object) -> int:
+@options.timings
+def hear(file: Path, as_json: bool, timings: bool, **flags: object) -> int:
     """Write down what is said in a recording, as the speech model hears it."""
     from orchestrator import pipeline, terminal
     from orchestrator.engines import Line
@@ -60,6 +63,7 @@ def hear(file: Path, as_json: bool, **flags: object) -> int:
             pipeline.told(pipeline.transcript(line, source)),
             lambda event: event.transcript if isinstance(event, events.Heard) else None,
             as_json=as_json,
+            timings=timings,
         )
 
 
@@ -76,7 +80,8 @@ def clean() -> None:
 @options.painting
 @options.output
 @options.as_json
-def paint(prompt: str, image: str, as_json: bool, **flags: object) -> int:
+@options.timings
+def paint(prompt: str, image: str, as_json: bool, timings: bool, **flags: object) -> int:
     """Paint words; `-` reads them from stdin. Prints the picture's path."""
     from orchestrator import pipeline, terminal
     from orchestrator.engines import Line
@@ -85,7 +90,7 @@ def paint(prompt: str, image: str, as_json: bool, **flags: object) -> int:
     words = sys.stdin.buffer.read().decode("utf-8", "surrogateescape").strip() if prompt == "-" else prompt
     with Line(settings.load(flags)) as line:
         stream = pipeline.painting(line, Said(prompt=words), image=image)
-        return terminal.show(pipeline.told(stream), _kept, as_json=as_json)
+        return terminal.show(pipeline.told(stream), _kept, as_json=as_json, timings=timings)
 
 
 @commands.command()
@@ -95,7 +100,8 @@ def paint(prompt: str, image: str, as_json: bool, **flags: object) -> int:
 @options.keep_audio
 @options.output
 @options.as_json
-def picture(files: tuple[str, ...], image: str, as_json: bool, **flags: object) -> int:
+@options.timings
+def picture(files: tuple[str, ...], image: str, as_json: bool, timings: bool, **flags: object) -> int:
     """Turn recordings into pictures: any format ffmpeg reads, `-` is stdin. Prints one path a line."""
     from orchestrator import pipeline, terminal
     from orchestrator.engines import Line
@@ -104,7 +110,7 @@ def picture(files: tuple[str, ...], image: str, as_json: bool, **flags: object) 
     if chosen.output and len(files) > 1 and not chosen.output.is_dir():
         raise Misuse(f"{chosen.output} is one file for {len(files)} recordings", "name a folder: --output FOLDER")
     with Line(chosen) as line:
-        return terminal.show(pipeline.pictures(line, files, image=image), _kept, as_json=as_json)
+        return terminal.show(pipeline.pictures(line, files, image=image), _kept, as_json=as_json, timings=timings)
 
 
 def _kept(event: Event) -> str | None:

@@ -56,3 +56,4 @@ recording = _group(
 output = click.option("--output", "-o", type=click.Path(path_type=Path), help="A file or a folder for the result.")
 keep_audio = click.option("--keep-audio/--no-keep-audio", default=None, help="Keep the recording too.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line.")
+timings = click.option("--timings", is_flag=True, help="Tell where the time went, stage by stage.")

@@ -115,7 +115,7 @@ def listen(
     for piece in pieces:
         spoken = tuple(spans([piece]))
         if spoken:
-            whole = joined(whole, _believed(hearer.hear(piece), spoken), after=seconds)
+            whole = joined(whole, believed(hearer.hear(piece), spoken), after=seconds)
             yield whole
         seconds += len(piece) / SAMPLE_RATE
     if not whole.spoken:
@@ -137,7 +137,7 @@ def joined(first: Heard, second: Heard, *, after: float) -> Heard:
     )
 
 
-def _believed(heard: Heard, spoken: tuple[Span, ...]) -> Heard:
+def believed(heard: Heard, spoken: tuple[Span, ...]) -> Heard:
     """Drop words that nobody can have said."""
     said = sum(span.end - span.start for span in spoken)
     reason = invented.reason(heard.text, heard.probability, said)

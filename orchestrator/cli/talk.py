@@ -1,0 +1,57 @@
+"""The verb `talk`: press, speak, see."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import click
+
+from orchestrator import events, settings
+from orchestrator.cli import commands, options
+from orchestrator.errors import Misuse
+from orchestrator.events import Event
+
+
+@commands.command()
+@click.option("--once", is_flag=True, help="Leave after one sentence.")
+@click.option("--now", is_flag=True, help="Listen at once, without waiting for a key.")
+@click.option("--confirm", is_flag=True, help="Edit or refuse the words before they are painted.")
+@click.option("--open/--no-open", "opens", default=True, help="Open the picture in the desktop's viewer.")
+@click.option("--refine/--no-refine", default=None, help='Let "make it night" repaint the last picture.')
+@click.option("--silence", type=float, metavar="SECONDS", help="The silence that ends a sentence.")
+@options.recording
+@options.hearing
+@options.painting
+@options.keep_audio
+@options.output
+@options.as_json
+@options.timings
+def talk(  # noqa: PLR0913 - a command's flags are its arguments
+    *, once: bool, now: bool, confirm: bool, opens: bool, image: str, as_json: bool, timings: bool, **flags: object
+) -> int:
+    """Say it, see it: listens, shows the words while you speak, paints when the sentence ends, and waits for the next.
+
+    Space or Enter starts and stops (where the terminal tells releases: hold it to talk), silence stops too. A sentence
+    that begins with "now", "make it" or "the same but" repaints the last picture; "again" alone gives it a new seed;
+    "undo" goes back. Prints the path of each picture.
+    """
+    from orchestrator import pipeline, terminal
+    from orchestrator.draft import confirmed
+    from orchestrator.engines import Line
+    from orchestrator.keys import Keyboard
+    from orchestrator.session import Manner, session
+    from orchestrator.talking import Talk
+
+    chosen = settings.load(flags)
+    if chosen.output and not once and not chosen.output.is_dir():
+        raise Misuse(f"{chosen.output} is one file for many pictures", "name a folder, or add --once")
+    manner = Manner(recordings=chosen.recordings, once=once, now=now, opens=opens)
+    with Line(chosen) as line, Keyboard() as keyboard:
+        edit = (lambda prompt: confirmed(keyboard, prompt)) if confirm else None
+        conversation = Talk(line, image=image, refining=chosen.refine, confirm=edit)
+        with closing(pipeline.told(session(conversation, keyboard, manner))) as stream:
+            return terminal.show(stream, _kept, as_json=as_json, timings=timings)
+
+
+def _kept(event: Event) -> str | None:
+    return str(event.path) if isinstance(event, events.Kept) else None

@@ -1,0 +1,51 @@
+"""Where the time went: events come in as they happen; the same go out, and after each picture the stages it took."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+from orchestrator import events
+from orchestrator.events import Event
+
+STAGES: dict[type[Event], str] = {  # the event that ends each
+    events.Opened: "microphone",
+    events.Recorded: "recording",
+    events.Heard: "hearing",
+    events.Painted: "first step",
+    events.Kept: "painting",
+}
+
+
+def timed(stream: Iterator[Event]) -> Generator[Event]:
+    """Tell after each picture, or at the end where there is none, how long each stage took."""
+    stages = {"start": _age()}
+    last = time.perf_counter()
+    for event in stream:
+        if isinstance(event, events.Ready):  # a person's time is not ours
+            stages, last = {}, time.perf_counter()
+        name = STAGES.get(type(event))
+        if name and name not in stages:
+            now = time.perf_counter()
+            stages[name], last = now - last, now
+        yield event
+        if isinstance(event, events.Kept):
+            yield _told(stages)
+            stages = {}
+    if len(stages) > 1:
+        yield _told(stages)
+
+
+def _told(stages: dict[str, float]) -> events.Timings:
+    return events.Timings(seconds={name: round(seconds, 3) for name, seconds in stages.items()})
+
+
+def _age() -> float:
+    """Tell how long this process has run, where /proc knows it."""
+    try:
+        ticks = int(Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19])
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, AttributeError):
+        return 0.0
