@@ -11,9 +11,9 @@ import platform
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -40,13 +40,15 @@ $.NSClassFromString("AVCaptureDevice").authorizationStatusForMediaType($.AVMedia
 PERMISSIONS = {"0": "not asked yet", "1": "forbidden by this Mac's profile", "2": "denied", "3": "granted"}
 PRIVACY = "open 'x-apple.systempreferences:com.apple.preference.security?Privacy_Microphone'"
 
+State = Literal["ok", "warn", "fail"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """What one check found; `hint` is the command that repairs it."""
 
-    name: str
-    state: Literal["ok", "warn", "fail"] = "ok"
+    name: str = ""  # of the check: CHECKS gives it
+    state: State = "ok"
     text: str
     hint: str = ""
 
@@ -57,26 +59,27 @@ Check = Callable[[Settings], Finding | None]
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything that `talk` needs, in the order that a person would."""
     with ThreadPoolExecutor() as pool:
-        for found in pool.map(lambda check: _checked(check, settings), CHECKS):
+        for found in pool.map(lambda name: check(name, settings), CHECKS):
             if found:
                 yield found
 
 
-def _checked(check: Check, settings: Settings) -> Finding | None:
-    """Run a check; what it cannot do is what it found."""
+def check(name: str, settings: Settings) -> Finding | None:
+    """Run one check; what it cannot do is what it found."""
     try:
-        return check(settings)
+        found = CHECKS[name](settings)
     except AudioToImageError as error:
-        return Finding(name=check.__name__.strip("_").replace("_", " "), state="fail", text=str(error), hint=error.hint)
+        found = Finding(state="fail", text=str(error), hint=error.hint)
+    return replace(found, name=name) if found else None
 
 
 def _machine(_: Settings) -> Finding:
     it = machine.look()
-    return Finding(name="machine", text=f"{it.chip}, {machine.as_size(it.memory)} of memory, {it.system}")
+    return Finding(text=f"{it.chip}, {machine.as_size(it.memory)} of memory, {it.system}")
 
 
 def _python(_: Settings) -> Finding:
-    return Finding(name="python", text=f"{platform.python_version()} in {sys.prefix}")
+    return Finding(text=f"{platform.python_version()} in {sys.prefix}")
 
 
 def _ffmpeg(_: Settings) -> Finding:
@@ -88,29 +91,28 @@ def _ffmpeg(_: Settings) -> Finding:
         raise AudioToImageError(
             f"{program} cannot record: it has none of {', '.join(CAPTURES)}", shell.install_hint("ffmpeg")
         )
-    return Finding(name="ffmpeg", text=f"{' '.join(number)} at {program}, records through {', '.join(captures)}")
+    return Finding(text=f"{' '.join(number)} at {program}, records through {', '.join(captures)}")
 
 
 def _microphone(settings: Settings) -> Finding:
     names = {each.id: each.name + (" (default)" if each.default else "") for each in record.devices()}
     if not names:
         raise AudioToImageError("no microphone", "plug one in, then: audio-to-image devices")
-    if settings.device and settings.device not in names:
-        asked = f"the microphone {settings.device!r} is not here"
-        return Finding(name="microphone", state="warn", text=asked, hint="audio-to-image devices")
-    return Finding(name="microphone", text=", ".join(names.values()))
+    if not any(identity.startswith(settings.device) for identity in names):  # macOS takes a name's beginning
+        raise AudioToImageError(f"the microphone {settings.device!r} is not here", "audio-to-image devices")
+    return Finding(text=", ".join(names.values()))
 
 
 def _permission(_: Settings) -> Finding | None:
     """Ask macOS whether the program that started us may listen; asking shows no window."""
     if sys.platform != "darwin":
         return None
-    answer = shell.run(["/usr/bin/osascript", "-l", "JavaScript", "-e", ASK_PERMISSION]).stdout.decode().strip()
+    answer = shell.run(["osascript", "-l", "JavaScript", "-e", ASK_PERMISSION]).stdout.decode().strip()
     status = PERMISSIONS.get(answer, "unknown")
     if answer in ("1", "2"):
         raise AudioToImageError(f"permission to use the microphone is {status}", PRIVACY)
     hint = "" if answer == "3" else "macOS asks at the first audio-to-image record"
-    return Finding(name="permission", state="warn" if hint else "ok", text=f"microphone: {status}", hint=hint)
+    return Finding(state="warn" if hint else "ok", text=f"microphone: {status}", hint=hint)
 
 
 def _whisper(settings: Settings) -> Finding:
@@ -119,7 +121,7 @@ def _whisper(settings: Settings) -> Finding:
     if settings.hearer == "whisper-cli" and not program:
         raise AudioToImageError("whisper-cli is not on this machine", shell.install_hint("whisper-cpp"))
     ways = f"pywhispercpp {version('pywhispercpp')}" + (f", whisper-cli at {program}" if program else "")
-    return Finding(name="whisper.cpp", text=f"{ways}; runs on {', '.join(backends)}")
+    return Finding(text=f"{ways}; runs on {', '.join(backends)}")
 
 
 def whisper_backends(info: str) -> tuple[str, ...]:
@@ -131,13 +133,13 @@ def whisper_backends(info: str) -> tuple[str, ...]:
 
 def _onnx_runtime(_: Settings) -> Finding:
     providers = ", ".join(name.removesuffix("ExecutionProvider") for name in _asked("onnx"))
-    return Finding(name="onnx runtime", text=f"{version('onnxruntime')}: {providers}")
+    return Finding(text=f"{version('onnxruntime')}: {providers}")
 
 
 def _speech_model(settings: Settings) -> Finding:
     chosen = catalogue.choose("speech", settings)
     ggml.check(chosen.path)
-    return _model("speech model", chosen, "")
+    return _model(chosen, "")
 
 
 def _picture_model(settings: Settings) -> Finding:
@@ -145,29 +147,29 @@ def _picture_model(settings: Settings) -> Finding:
     engine: Engine = _asked("picture", chosen.path, settings.engine, settings.compute_unit)
     where = UNITS[engine.compute_unit]
     why = f" ({WHY[engine.compute_unit]})" if engine.name == "coreml" and settings.compute_unit == "auto" else ""
-    return _model("picture model", chosen, f", runs on {where}{why} in {engine.name}")
+    return _model(chosen, f", runs on {where}{why} in {engine.name}")
 
 
-def _model(name: str, chosen: catalogue.Chosen, text: str) -> Finding:
+def _model(chosen: catalogue.Chosen, text: str) -> Finding:
     """Tell of a model that is here and whole: a demo one stands in for the full one, a large one may not fit."""
     if chosen.demo:
-        return Finding(name=name, state="warn", text=f"the demo model{text}", hint="audio-to-image models get")
+        return Finding(state="warn", text=f"the demo model{text}", hint="audio-to-image models get")
     tight = machine.enough_memory(chosen)
     if tight:
-        return Finding(name=name, state="warn", text=tight.text, hint=tight.hint)
-    return Finding(name=name, text=f"{chosen.name}{text}, at {chosen.path}")
+        return Finding(state="warn", text=tight.text, hint=tight.hint)
+    return Finding(text=f"{chosen.name}{text}, at {chosen.path}")
 
 
 def _folder(settings: Settings) -> Finding:
     place = settings.data
     while not place.exists():
         place = place.parent
-    if not os.access(place, os.W_OK):
+    if not place.is_dir() or not os.access(place, os.W_OK):
         raise AudioToImageError(f"not allowed to write {place}", f"ls -ld '{place}'")
     free = shutil.disk_usage(place).free
-    state: Literal["ok", "warn", "fail"] = "ok" if free >= PLENTY else "warn" if free >= LEAST else "fail"
+    state: State = "ok" if free >= PLENTY else "warn" if free >= LEAST else "fail"
     hint = "" if state == "ok" else "free some space: the full models take about 3 GB"
-    return Finding(name="folder", state=state, text=f"{machine.as_size(free)} free for {settings.data}", hint=hint)
+    return Finding(state=state, text=f"{machine.as_size(free)} free for {settings.data}", hint=hint)
 
 
 def _shortcuts(_: Settings) -> Finding | None:
@@ -177,8 +179,8 @@ def _shortcuts(_: Settings) -> Finding | None:
     home, here = Path.home(), Path(sys.prefix)
     if any(here.is_relative_to(home / name) for name in PROTECTED):
         text = f"Shortcuts may not run programs in {here}"
-        return Finding(name="shortcuts", state="warn", text=text, hint="./shortcut_install.sh")
-    return Finding(name="shortcuts", text=f"PATH={SHORTCUTS_PATH}, and yet found: {shell.ffmpeg()}")
+        return Finding(state="warn", text=text, hint="./shortcut_install.sh")
+    return Finding(text=f"PATH={SHORTCUTS_PATH}, and yet found: {shell.ffmpeg()}")
 
 
 class Probe:
@@ -214,16 +216,16 @@ def _asked(question: str, *arguments: object) -> Any:
         probe.unload()
 
 
-CHECKS: tuple[Check, ...] = (
-    _machine,
-    _python,
-    _ffmpeg,
-    _microphone,
-    _permission,
-    _whisper,
-    _onnx_runtime,
-    _speech_model,
-    _picture_model,
-    _folder,
-    _shortcuts,
-)
+CHECKS: Mapping[str, Check] = {
+    "machine": _machine,
+    "python": _python,
+    "ffmpeg": _ffmpeg,
+    "microphone": _microphone,
+    "permission": _permission,
+    "whisper.cpp": _whisper,
+    "onnx runtime": _onnx_runtime,
+    "speech model": _speech_model,
+    "picture model": _picture_model,
+    "folder": _folder,
+    "shortcuts": _shortcuts,
+}

@@ -40,7 +40,7 @@ def look() -> Machine:
 def free_memory() -> int | None:
     """Tell how many bytes a program could take now without others being pushed to the disk; None where unknown."""
     if sys.platform == "darwin":
-        return reclaimable(shell.run(["/usr/bin/vm_stat"]).stdout.decode(errors="replace"))
+        return reclaimable(shell.run(["vm_stat"]).stdout.decode(errors="replace"))
     found = re.search(r"^MemAvailable:\s+(\d+) kB", MEMINFO.read_text(), re.MULTILINE) if MEMINFO.exists() else None
     return int(found[1]) * 1024 if found else None
 
@@ -84,7 +84,7 @@ def as_size(count: float) -> str:
 
 def _sysctl(name: str) -> str:
     try:
-        return shell.run(["/usr/sbin/sysctl", "-n", name]).stdout.decode(errors="replace").strip()
+        return shell.run(["sysctl", "-n", name]).stdout.decode(errors="replace").strip()
     except AudioToImageError:
         return ""
 
