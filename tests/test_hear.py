@@ -1,0 +1,314 @@
+"""Recordings to words through real whisper.cpp, in process and as a program; model files; inventions."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from parrot import Parrot
+from sounds import noise, silence, speech, tones
+
+from orchestrator import shell
+from orchestrator.errors import AudioToImageError, Misuse, ModelMissing
+from orchestrator.hear import HEARERS, Heard, Segment, Task, believed, ggml, joined, listen, open_hearer
+from orchestrator.settings import demo_models
+from orchestrator.sound import SAMPLE_RATE, Samples, Span, pieces
+from orchestrator.voice import spans
+
+DEMO = demo_models() / "ggml-demo.bin"
+SENTENCE = "a red lighthouse by the sea at sunset"
+RED_HOUSE = Parrot(words=("a", "red", "house"))
+
+needs_cli = pytest.mark.skipif(
+    not (shell.find("whisper-cli") or shell.find("whisper-cpp")), reason="whisper-cli is not installed"
+)
+both = pytest.mark.parametrize("hearer", ["whisper", pytest.param("whisper-cli", marks=needs_cli)])
+
+
+@pytest.fixture
+def said(tmp_path: Path) -> Samples:
+    return np.concatenate([silence(0.3), speech(SENTENCE, tmp_path), silence(0.3)])
+
+
+@pytest.fixture
+def hear(tmp_path: Path) -> Callable[..., Heard]:
+    """Have a parrot listen to a sound, voice detection and all."""
+
+    def hear(sound: Samples, parrot: Parrot, hearer: str = "whisper", **task: object) -> Heard:
+        model = parrot.write(tmp_path / "ggml-parrot.bin")
+        opened = open_hearer(model, hearer=hearer, task=Task(**task))
+        *_, heard = listen(opened, pieces([sound], opened.longest), spans)
+        opened.unload()
+        return heard
+
+    return hear
+
+
+@both
+def test_words_come_with_how_sure_the_model_is_and_where_speech_was(hearer: str, said: Samples, hear):
+    heard = hear(said, RED_HOUSE, hearer)
+    assert (heard.text, heard.language, heard.hearer, heard.model) == ("a red house", "en", hearer, "parrot")
+    assert heard.segments == (Segment(text="a red house", probability=heard.probability),)
+    assert heard.probability == pytest.approx(0.95, abs=0.01)
+    assert 0.2 < heard.spoken[0].start < 0.7
+    assert 1.5 < heard.spoken[-1].end < len(said) / SAMPLE_RATE
+    assert heard.no_speech == ""
+
+
+@both
+def test_a_model_without_times_gives_none_and_one_with_times_gives_seconds(hearer: str, said: Samples, hear):
+    timed = hear(said, dataclasses.replace(RED_HOUSE, span=(0.0, 2.8)), hearer)
+    assert (timed.segments[0].start, timed.segments[0].end) == (0.0, pytest.approx(2.8, abs=0.05))
+    untimed = hear(said, RED_HOUSE, hearer)
+    assert (untimed.segments[0].start, untimed.segments[0].end) == (None, None)
+
+
+@both
+def test_a_multilingual_model_tells_the_language(hearer: str, said: Samples, hear):
+    heard = hear(said, Parrot(words=("ein", "Haus"), language="de"), hearer)
+    assert (heard.text, heard.language) == ("ein Haus", "de")
+    assert hear(said, Parrot(words=("ein", "Haus"), language="de"), hearer, language="zh").language == "zh"
+
+
+@both
+def test_the_demo_model_loads_and_hears_without_failing(hearer: str, said: Samples):
+    opened = open_hearer(DEMO, hearer=hearer)
+    assert opened.longest == pytest.approx(10.24)
+    heard = opened.hear(said)
+    assert set(heard.text.split()) <= {*ggml.check(DEMO).words, "[BLANK_AUDIO]", "[MUSIC]"}
+    opened.unload()
+    opened.unload()
+
+
+@needs_cli
+def test_both_hearers_hear_the_same(said: Samples):
+    one, other = (open_hearer(DEMO, hearer=hearer).hear(said) for hearer in HEARERS)
+    assert one.text == other.text
+    assert one.probability == pytest.approx(other.probability, rel=0.05)
+
+
+def test_hearing_again_after_unloading_loads_anew(said: Samples, tmp_path: Path):
+    opened = open_hearer(RED_HOUSE.write(tmp_path / "ggml-p.bin"))
+    first = opened.hear(said)
+    opened.unload()
+    assert opened.hear(said) == first
+    opened.unload()
+
+
+def test_a_very_short_piece_is_heard_too(tmp_path: Path):
+    opened = open_hearer(RED_HOUSE.write(tmp_path / "ggml-p.bin"))
+    assert opened.hear(noise(0.05)).text == "a red house"
+    with pytest.raises(ValueError, match=r"10\.24"):
+        opened.hear(noise(11))
+    opened.unload()
+
+
+def test_a_long_recording_is_heard_in_pieces_whose_times_go_on(tmp_path: Path):
+    said = speech(SENTENCE, tmp_path)
+    sound = np.concatenate([said, silence(6), said, silence(9), tones(4, 440), said])
+    opened = open_hearer(dataclasses.replace(RED_HOUSE, span=(0.0, 2.0)).write(tmp_path / "ggml-p.bin"))
+    progress = list(listen(opened, pieces([sound], opened.longest), spans))
+    opened.unload()
+    assert [heard.text for heard in progress[:2]] == ["a red house", "a red house a red house"]
+    starts = [span.start for span in progress[-1].spoken]
+    assert len(starts) == 3
+    assert starts == sorted(starts)
+    assert starts[-1] == pytest.approx((len(sound) - len(said)) / SAMPLE_RATE, abs=0.5)
+    times = [segment.start for segment in progress[-1].segments]
+    assert len(times) == 3
+    assert times == sorted(times)
+    assert times[-1] > 15
+
+
+def test_scripts_without_spaces_are_joined_without_them():
+    first, second = Heard(text="赤い", language="ja"), Heard(text="家", language="ja")
+    assert joined(first, second, after=1.0).text == "赤い家"
+    first, second = Heard(text="a red", language="en"), Heard(text="house", language="en")
+    assert joined(first, second, after=1.0).text == "a red house"
+
+
+def test_heard_travels_between_processes():
+    heard = Heard(text="a", segments=(Segment(text="a"),), spoken=(Span(start=0, end=1),))
+    assert pickle.loads(pickle.dumps(heard)) == heard  # noqa: S301 - our own
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("sound", [silence(3), noise(3), tones(3, 50, 100), tones(3, 440), silence(0)])
+def test_the_model_is_not_asked_where_nobody_speaks(sound: Samples, hear):
+    heard = hear(sound, RED_HOUSE)
+    assert (heard.text, heard.segments, heard.no_speech) == ("", (), "nobody spoke")
+
+
+def test_a_real_thank_you_is_heard_and_a_doubtful_one_is_refused(hear, tmp_path: Path):
+    said = speech("thank you", tmp_path)
+    thanks = Parrot(words=("Thank", "you."))
+    assert hear(said, thanks).text == "Thank you."
+    doubted = hear(said, dataclasses.replace(thanks, sure=0.4))
+    assert doubted.text == ""
+    assert "when nobody speaks" in doubted.no_speech
+    assert "Thank you." in doubted.no_speech
+
+
+def test_doubt_alone_refuses_nothing(said: Samples, hear):
+    assert hear(said, dataclasses.replace(RED_HOUSE, sure=0.3)).text == "a red house"
+
+
+def test_a_loop_of_one_word_is_refused_and_a_few_repetitions_are_not(said: Samples, hear):
+    assert "over and over" in hear(said, Parrot(words=("you",) * 12)).no_speech
+    assert "over and over" in hear(said, Parrot(words=("a", "red", "house") * 4, sure=0.4)).no_speech
+    assert hear(said, Parrot(words=("no",) * 5)).text == "no no no no no"
+
+
+def test_more_words_than_time_to_say_them_are_refused(hear, tmp_path: Path):
+    text = "the rain in spain stays mainly in the plain and so does the snow"
+    parrot = Parrot(words=tuple(text.split()))
+    assert "in that time" in hear(speech("no", tmp_path), parrot).no_speech
+    assert hear(speech(text, tmp_path), parrot).text == text
+
+
+def test_a_refused_piece_takes_nothing_from_the_others():
+    spoken = (Span(start=0, end=2),)
+    good = believed(Heard(text="a red house", segments=(Segment(text="a red house", probability=0.9),)), spoken)
+    bad = believed(Heard(text="you " * 20, segments=(Segment(text="you", probability=0.9),)), spoken)
+    both_pieces = joined(good, bad, after=10.0)
+    assert (both_pieces.text, both_pieces.no_speech, len(both_pieces.segments)) == ("a red house", "", 1)
+    assert joined(bad, bad, after=10.0).no_speech
+
+
+# What is asked for
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        (Task(translate=True), "knows English only and translates nothing"),
+        (Task(language="de"), "knows English only, not 'de'"),
+        (Task(language="klingon"), "no language 'klingon'"),
+    ],
+)
+def test_what_an_english_model_cannot_do_is_one_line_with_the_command_for_one_that_can(task: Task, words: str):
+    with pytest.raises(Misuse, match=words) as error:
+        open_hearer(DEMO, task=task)
+    assert error.value.hint
+
+
+def test_an_unknown_hearer_is_misuse():
+    with pytest.raises(Misuse, match="no hearer 'ears'"):
+        open_hearer(DEMO, hearer="ears")
+
+
+@needs_cli
+def test_the_program_is_asked_for_all_that_was_asked(tmp_path: Path):
+    model = Parrot(words=("a",), language="de", audio_context=500).write(tmp_path / "ggml-p.bin")
+    hearer = open_hearer(
+        model, hearer="whisper-cli", task=Task(language="DE", translate=True, threads=1, initial_prompt="-x")
+    )
+    arguments = hearer.arguments(Path("piece.wav"), Path("words"))  # type: ignore[attr-defined]
+    wanted = [
+        *("-m", str(model), "-f", "piece.wav", "-of", "words", "-ojf", "-np", "-bs", "1"),
+        *("-l", "de", "-t", "1", "-tr", "--prompt", "-x", "-nf"),
+    ]
+    assert [each for each in arguments[1:] if each != "-nfa"] == wanted
+
+
+@needs_cli
+def test_a_program_that_writes_nothing_is_one_line_whatever_its_status(
+    said: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    program = tmp_path / "whisper-cli"
+    program.write_text("#!/bin/sh\necho 'error: failed to read audio file' >&2\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(AudioToImageError, match="failed to read audio file"):
+        open_hearer(DEMO, hearer="whisper-cli").hear(said)
+
+
+def test_a_missing_program_is_one_line_and_a_hint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(shell, "HOMES", ())
+    with pytest.raises(AudioToImageError, match="no whisper-cli") as error:
+        open_hearer(DEMO, hearer="whisper-cli").load()
+    assert "brew install whisper-cpp" in error.value.hint
+
+
+# The model's file
+
+
+def test_a_models_file_tells_what_the_model_is(tmp_path: Path):
+    demo = ggml.check(DEMO)
+    assert (demo.name, demo.multilingual, demo.timed, demo.flash_attention) == ("demo", False, False, True)
+    assert {"lighthouse", "red"} <= set(demo.words)
+    assert demo.threads(0) == 1
+    other = ggml.check(Parrot(words=("ein",), language="de", span=(0, 1), audio_context=500).write(tmp_path / "p.bin"))
+    assert (other.multilingual, other.timed, other.flash_attention) == (True, True, False)
+    assert other.longest == pytest.approx(10.0)
+
+
+def damaged(data: bytes, name: str) -> bytes:
+    match name:
+        case "empty":
+            return b""
+        case "text":
+            return b"To be, or not to be: that is the question.\n" * 100
+        case "a web page":
+            return b"<!doctype html><title>404</title>" + bytes(1000)
+        case "cut in the header":
+            return data[:40]
+        case "cut in the tokens":
+            return data[: 48 + 8 + 4 * 80 * 201 + 30]
+        case "cut in the last tensor":
+            return data[:-1]
+        case "longer than it should be":
+            return data + bytes(100)
+        case "impossible layers":
+            return data[:20] + struct.pack("<i", -1) + data[24:]
+        case "a layer more than there is":
+            return data[:20] + struct.pack("<i", struct.unpack_from("<i", data, 20)[0] + 1) + data[24:]
+    raise AssertionError(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "empty", "text", "a web page", "cut in the header", "cut in the tokens", "cut in the last tensor",
+        "longer than it should be", "impossible layers", "a layer more than there is",
+    ],
+)  # fmt: skip
+def test_a_file_that_whisper_would_crash_on_is_one_line(name: str, tmp_path: Path):
+    path = tmp_path / "ggml-broken.bin"
+    path.write_bytes(damaged(DEMO.read_bytes(), name))
+    with pytest.raises(AudioToImageError) as error:
+        open_hearer(path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+    assert error.value.hint
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
+def test_a_download_cut_short_anywhere_is_told_from_a_whole_one(share: float, tmp_path: Path):
+    path = tmp_path / "ggml-cut.bin"
+    data = DEMO.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(AudioToImageError, match=r"bytes are missing|tensors"):
+        ggml.check(path)
+
+
+def test_a_missing_model_has_an_exit_code_of_its_own(tmp_path: Path):
+    with pytest.raises(ModelMissing) as error:
+        open_hearer(tmp_path / "ggml-none.bin")
+    assert error.value.exit_code == 4
+
+
+def test_naming_the_hearers_imports_no_engine():
+    program = "import sys, orchestrator.hear; print({'_pywhispercpp', 'pywhispercpp', 'numpy'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout == "set()\n"
