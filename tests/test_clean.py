@@ -154,7 +154,8 @@ def test_a_megabyte_takes_well_under_a_second(unit):
 
 
 def test_the_filter_reads_stdin_writes_stdout_and_imports_nothing_heavy():
-    program = "import sys, remove_parentheses; remove_parentheses.main(); assert 'numpy' not in sys.modules"
+    run = "runpy.run_path('remove_parentheses.py', run_name='__main__')"
+    program = f"import runpy, sys; {run}; assert 'numpy' not in sys.modules"
     result = subprocess.run(
         [sys.executable, "-c", program], cwd=TOP, input="(hm) ein Häuschen\n".encode(), capture_output=True, check=False
     )
