@@ -100,7 +100,12 @@ def _fill(wanted: Wanted, part: Path) -> Generator[Told]:
             raise HubError(why, "audio-to-image models get goes on from here")
         if size_of(part) < wanted.remote.size:
             yield Waiting(model=wanted.model, why=why)
-            time.sleep(PAUSES[min(fruitless, len(PAUSES) - 1)] if seconds is None else min(seconds, LONGEST_PAUSE))
+            rest(fruitless, seconds)
+
+
+def rest(tries: int, seconds: float | None) -> None:
+    """Give the hub a moment: as long as it asked for, else longer each time."""
+    time.sleep(PAUSES[min(tries, len(PAUSES) - 1)] if seconds is None else min(seconds, LONGEST_PAUSE))
 
 
 def _read_on(wanted: Wanted, part: Path, start: int) -> Generator[Told]:

@@ -102,7 +102,7 @@ def _from(repository: str, model: Model, fetched: Path, known: Seen | None) -> G
     revision = model.revision if repository == model.repository else ""
     if known and known.repository == repository:
         revision = known.commit
-    listing = hub.listing(repository, revision)
+    listing = yield from _listing(model, repository, revision)
     wanted = _wanted(model, listing, known)
     _check_space(model, fetched, wanted)
     arrived = yield from _all(fetched, wanted)
@@ -115,6 +115,19 @@ def _from(repository: str, model: Model, fetched: Path, known: Seen | None) -> G
         fetched=arrived,
         files=arrived,
     )
+
+
+def _listing(model: Model, repository: str, revision: str) -> Generator[Told, None, Listing]:
+    tries = 0
+    while True:
+        try:
+            return hub.listing(repository, revision)
+        except HubError as error:
+            tries += 1
+            if not error.again or tries == download.TRIES:
+                raise
+            yield Waiting(model=model.name, why=str(error))
+            download.rest(tries, error.seconds)
 
 
 def _wanted(model: Model, listing: Listing, known: Seen | None) -> tuple[Wanted, ...]:

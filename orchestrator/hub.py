@@ -98,7 +98,7 @@ def reading(repository: str, commit: str, path: str, start: int) -> Iterator[tup
     url = hf_hub_url(repository, path, revision=commit, endpoint=_endpoint())
     headers = build_hf_headers() | {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     with (
-        _translated(f"{path} of {repository}"),
+        _translated(f"{path} of {repository}", begun=True),
         get_session().stream("GET", url, headers=headers, timeout=_patience()) as response,
     ):
         hf_raise_for_status(response)
@@ -106,8 +106,8 @@ def reading(repository: str, commit: str, path: str, start: int) -> Iterator[tup
 
 
 @contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """Turn what the hub's client raises into one kind of error."""
+def _translated(what: str, *, begun: bool = False) -> Iterator[None]:
+    """Turn what the hub's client raises into one kind of error; no network is no reason to wait, losing it is."""
     import httpx2  # the client inside huggingface_hub
     from huggingface_hub import errors
 
@@ -121,7 +121,8 @@ def _translated(what: str) -> Iterator[None]:
         raise HubError(f"the hub has no {what}: {error}") from error
     except httpx2.HTTPError as error:
         reason = str(error) or type(error).__name__
-        raise HubError(f"the network failed at {what}: {reason}", "audio-to-image models get", again=True) from error
+        again = begun or not isinstance(error, httpx2.ConnectError)
+        raise HubError(f"the network failed at {what}: {reason}", "audio-to-image models get", again=again) from error
 
 
 def _refused(what: str, error: Exception, headers: Mapping[str, str], status: int) -> HubError:

@@ -4,24 +4,53 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-LARGE = 2048  # bytes; from here on a file is "large": known by its SHA-256 and served from elsewhere
+import pytest
+
+from orchestrator import download
+from orchestrator.catalogue import Licence, Model
+from orchestrator.settings import Settings
+
+LARGE_BYTES = 2048  # from here on a file is "large": known by its SHA-256 and served from elsewhere
+LARGE = random.Random(0).randbytes(200_000)
+SMALL = b'{"small": true}'
+FILES = {"on/unet.onnx": LARGE, "on/model.json": SMALL, "README.md": b"# not wanted"}
+MODEL = Model(
+    name="boat",
+    kind="picture",
+    repository="harbour/boat",
+    files=("on/*",),
+    licence=Licence(name="mit", link="https://example.org", restricts="nothing"),
+)
+
+
+def settings(data: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Keep fetched models among the data: this is a checkout, where they would stand in models/."""
+    monkeypatch.setattr(Settings, "models", property(lambda self: self.data / "models"))
+    return Settings(data=data)
+
+
+def contents(settings: Settings, name: str = "boat") -> dict[str, bytes]:
+    folder = settings.models / name
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def commit_of(files: dict[str, bytes]) -> str:
-    return hashlib.sha1(repr(sorted(files.items())).encode()).hexdigest()
+    return hashlib.sha1(repr(sorted(files.items())).encode(), usedforsecurity=False).hexdigest()
 
 
 def blob_of(content: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 @dataclass
@@ -33,12 +62,18 @@ class Hub:
     gated: bool = False
     token: str = ""  # asked for where set
     statuses: list[tuple[int, dict[str, str]]] = field(default_factory=list)  # for the next files asked for
+    listing_statuses: list[int] = field(default_factory=list)  # for the next listings
+    silence: float = 0.0  # seconds before the first byte of a file
     cuts: list[int] = field(default_factory=list)  # bytes after which the next answers break off
     served: dict[str, bytes] = field(default_factory=dict)  # other bytes than those listed, by path
     ranges: bool = True
+    hold_after: int | None = None  # bytes of a large file after which the hub waits for `go`
+    go: threading.Event = field(default_factory=threading.Event)
     block_pause: float = 0.0  # seconds between blocks of 4 kB
     asked: list[str] = field(default_factory=list)  # files asked for, with the byte they begin at
+    tokens_elsewhere: list[str | None] = field(default_factory=list)  # what came with what was served from elsewhere
     url: str = ""
+    elsewhere: str = ""
 
     def listing(self, repository: str, revision: str) -> dict[str, Any] | None:
         files = self.repositories.get(repository)
@@ -52,20 +87,22 @@ class Hub:
 
 def described(path: str, content: bytes) -> dict[str, Any]:
     entry: dict[str, Any] = {"rfilename": path, "size": len(content), "blobId": blob_of(content)}
-    if len(content) >= LARGE:
+    if len(content) >= LARGE_BYTES:
         entry["lfs"] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130}
     return entry
 
 
 @contextmanager
-def running() -> Iterator[Hub]:
-    """Run a hub until the end of the test."""
-    hub = Hub()
+def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """Run a hub with one repository until the end of the test; the client finds it, and does not wait long."""
+    hub = Hub(repositories={"harbour/boat": dict(FILES)})
     server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *arguments: Answer(hub, *arguments))  # type: ignore[arg-type]
     server.daemon_threads = True
-    hub.url = f"http://127.0.0.1:{server.server_port}"
+    hub.url, hub.elsewhere = (f"http://{name}:{server.server_port}" for name in ("127.0.0.1", "localhost"))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    monkeypatch.setattr(download, "PAUSES", (0.0,))
     try:
         yield hub
     finally:
@@ -95,13 +132,16 @@ class Answer(BaseHTTPRequestHandler):
         elif parts[:2] == ["api", "models"]:
             self.list_files("/".join(parts[2:4]), parts[5])
         elif parts[0] == "cdn":
+            self.hub.tokens_elsewhere.append(self.headers.get("Authorization"))
             self.send_file("/".join(parts[1:3]), "/".join(parts[3:]))
         else:
             self.resolve("/".join(parts[:2]), "/".join(parts[4:]))
 
     def list_files(self, repository: str, revision: str) -> None:
         found = self.hub.listing(repository, revision)
-        if not found:
+        if self.hub.listing_statuses:
+            self.plain(self.hub.listing_statuses.pop(0), {})
+        elif not found:
             self.plain(404, {"X-Error-Code": "RepoNotFound" if found is None else "RevisionNotFound"})
         else:
             self.plain(200, {"Content-Type": "application/json"}, json.dumps(found).encode())
@@ -110,8 +150,8 @@ class Answer(BaseHTTPRequestHandler):
         content = self.hub.repositories.get(repository, {}).get(path)
         if content is None:
             self.plain(404, {"X-Error-Code": "EntryNotFound"})
-        elif len(content) >= LARGE:
-            self.plain(302, {"Location": f"{self.hub.url}/cdn/{repository}/{path}", "X-Linked-Size": str(len(content))})
+        elif len(content) >= LARGE_BYTES:
+            self.plain(302, {"Location": f"{self.hub.elsewhere}/cdn/{repository}/{path}"})
         else:
             self.send_file(repository, path)
 
@@ -131,8 +171,11 @@ class Answer(BaseHTTPRequestHandler):
         self.write(rest)
 
     def write(self, content: bytes) -> None:
+        time.sleep(self.hub.silence)
         cut = self.hub.cuts.pop(0) if self.hub.cuts else len(content)
         for begin in range(0, min(cut, len(content)), 4096):
+            if self.hub.hold_after is not None and begin >= self.hub.hold_after:
+                self.hub.go.wait(60)
             self.wfile.write(content[begin : min(begin + 4096, cut)])
             time.sleep(self.hub.block_pause)
         if cut < len(content):
@@ -148,6 +191,3 @@ class Answer(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
-
-
-Fault = Callable[[Hub], None]

@@ -1,0 +1,15 @@
+#!/usr/bin/env python3
+"""Fetch models: names on the command line, or none for the two full models of this machine.
+
+./download_model.py base.en
+"""
+
+from __future__ import annotations
+
+import sys
+
+from orchestrator.cli import main
+
+if __name__ == "__main__":
+    sys.argv[1:1] = ["models", "get"]
+    main()
