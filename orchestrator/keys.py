@@ -24,6 +24,7 @@ from orchestrator import shell
 ASK = "\x1b[?u"  # for the kitty keyboard protocol; terminals without it say nothing
 TELL_RELEASES, TELL_NO_MORE = "\x1b[>11u", "\x1b[<u"  # 1 + 2 + 8: every key as a code, with what happened to it
 SIGNALS = {"c": signal.SIGINT, "z": signal.SIGTSTP, "\\": signal.SIGQUIT}  # as codes they are no signals any more
+HANDLED = (signal.SIGTSTP, signal.SIGWINCH)
 
 # Notes the terminal before and after it was changed. If we end without a word and nobody else, such as a shell, has put
 # it right a moment later, does so.
@@ -35,7 +36,7 @@ exec 3< "/dev/fd/$1"; before=$(stty -g); echo; read -r word <&3; ours=$(stty -g)
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """A key; `name` is its character, or a word: enter, backspace, left."""
+    """A key; `name` is its character, or a word: enter, backspace, left; redraw: the terminal wants that of us."""
 
     name: str
     control: bool = False
@@ -106,6 +107,7 @@ class Keyboard:
         self._reader = Reader()
         self._asking = False  # for releases
         self._told = False  # the terminal was asked to tell them
+        self._fd = -1
 
     def __enter__(self) -> Keyboard:
         if self.there:
@@ -114,21 +116,27 @@ class Keyboard:
             self._guarded()
             self._take()
             self._tell_guard()
-            self._suspending = signal.signal(signal.SIGTSTP, self._suspend)
+            self._woken, self._wake = os.pipe()
+            os.set_blocking(self._wake, False)
+            self._before_us = {number: signal.signal(number, self._on_signal) for number in HANDLED}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self.there:
-            signal.signal(signal.SIGTSTP, self._suspending)
+            for number, handler in self._before_us.items():
+                signal.signal(number, handler)
             self._give_back()
+            os.close(self._woken)
+            os.close(self._wake)
             self._tell_guard()
             self._to_guard.close()
             shell.stop(self._guard)
 
     def pressed(self, seconds: float | None = 0) -> tuple[Key, ...]:
         """Tell the keys pressed since the last look; wait so long for one, or without end."""
-        if not self.there or not select.select([self._fd], [], [], seconds)[0]:
-            return ()
+        ready = select.select([self._fd, self._woken], [], [], seconds)[0] if self.there else ()
+        if self._fd not in ready:
+            return (Key(name="redraw"),) if ready and os.read(self._woken, 1024) else ()
         keys = tuple(self._reader.read(os.read(self._fd, 1024)))
         self._tell(self._asking and self._reader.tells_releases)
         for key in keys:
@@ -169,14 +177,17 @@ class Keyboard:
         self._tell(False)
         termios.tcsetattr(self._fd, termios.TCSAFLUSH, self._before)  # an answer to ASK may still come in
 
-    def _suspend(self, number: int, _frame: FrameType | None) -> None:
-        """Ctrl-Z: hand the terminal back, sleep, and take it again."""
-        self._give_back()
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-        signal.signal(number, self._suspend)
-        self._take()
-        self._tell(self._asking and self._reader.tells_releases)
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        """Hand the terminal back before Ctrl-Z, and take it again after; have whoever waits for keys draw anew."""
+        if number == signal.SIGTSTP:
+            self._give_back()
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            signal.signal(number, self._on_signal)
+            self._take()
+            self._tell(self._asking and self._reader.tells_releases)
+        with suppress(BlockingIOError):
+            os.write(self._wake, b"!")
 
     def _guarded(self) -> None:
         """Start the guard, and wait until it has noted how the terminal was found."""

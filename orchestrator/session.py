@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,13 +41,15 @@ def session(talk: Talk, keyboard: Keyboard, manner: Manner) -> Iterator[Event]:
         yield from _forgiven(sentence)
 
 
-def _started(keyboard: Keyboard) -> Iterator[Event]:
+def _started(keyboard: Keyboard) -> Generator[Event, None, bool]:
     """Wait for the key that starts a sentence; tell whether it came rather than the one that leaves."""
     keyboard.forget()
     keyboard.tell_releases(True)
     yield events.Ready()
     while True:
         for key in keyboard.pressed(None):
+            if key.name == "redraw":
+                yield events.Ready()
             if key.name in START and not key.released:
                 return True
             if key.name == "q" or (key.name == "d" and key.control):
