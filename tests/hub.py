@@ -17,8 +17,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from orchestrator import download
 from orchestrator.catalogue import Licence, Model
+from orchestrator.fetch import download
 from orchestrator.settings import Settings
 
 LARGE_BYTES = 2048  # from here on a file is "large": known by its SHA-256 and served from elsewhere

@@ -12,10 +12,11 @@ import hub as local
 import pytest
 from hub import FILES, LARGE, MODEL, SMALL, Hub, contents
 
-from orchestrator import bundle, fetch
+from orchestrator import fetch
 from orchestrator.catalogue import Catalogue
 from orchestrator.errors import AudioToImageError, Misuse
-from orchestrator.news import Here, Terms
+from orchestrator.fetch import bundle
+from orchestrator.fetch.news import Here, Terms
 from orchestrator.settings import Settings
 
 WHOLE = {"on/unet.onnx": LARGE, "on/model.json": SMALL}

@@ -13,10 +13,11 @@ import hub as local
 import pytest
 from hub import FILES, SMALL
 
-from orchestrator import arrive, catalogue, fetch, seen
-from orchestrator.catalogue import UNPINNED, Model
+from orchestrator import catalogue, fetch
+from orchestrator.catalogue import UNPINNED, Model, seen
+from orchestrator.catalogue.seen import File, Seen
 from orchestrator.errors import AudioToImageError, Misuse, ModelMissing
-from orchestrator.seen import File, Seen
+from orchestrator.fetch import arrive
 from orchestrator.settings import Settings
 
 ROOT = Path(__file__).parent.parent

@@ -14,11 +14,12 @@ import hub as local
 import pytest
 from hub import FILES, LARGE, MODEL, SMALL, Hub, contents
 
-from orchestrator import download, fetch, files, seen
-from orchestrator.catalogue import Model
+from orchestrator import fetch, files
+from orchestrator.catalogue import Model, seen
 from orchestrator.errors import AudioToImageError, Misuse, ModelMissing
-from orchestrator.hub import HubError
-from orchestrator.news import Fetching, Here, Terms, Told, Waiting
+from orchestrator.fetch import download
+from orchestrator.fetch.hub import HubError
+from orchestrator.fetch.news import Fetching, Here, Terms, Told, Waiting
 from orchestrator.settings import Settings
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user and to mount")

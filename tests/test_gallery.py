@@ -19,9 +19,9 @@ import pytest
 from PIL import Image
 from test_recipe import PLAIN
 
-from orchestrator import files, index, png
+from orchestrator import files, png
 from orchestrator.errors import AudioToImageError, Misuse
-from orchestrator.gallery import Gallery, Kept
+from orchestrator.gallery import Gallery, Kept, index
 
 RANDOM = np.random.default_rng(0)
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user and to mount")

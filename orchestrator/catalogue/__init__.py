@@ -15,7 +15,8 @@ from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from orchestrator import files, seen, shell
+from orchestrator import files, shell
+from orchestrator.catalogue import seen
 from orchestrator.errors import Misuse, ModelMissing
 from orchestrator.settings import Settings, shipped_models
 

@@ -18,8 +18,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator import files, index, png
+from orchestrator import files, png
 from orchestrator.errors import AudioToImageError, Misuse
+from orchestrator.gallery import index
 from orchestrator.recipe import Recipe
 
 if TYPE_CHECKING:

@@ -17,12 +17,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from orchestrator import fetch, files, seen
-from orchestrator.catalogue import Catalogue, Model
-from orchestrator.download import sha1
+from orchestrator import fetch, files
+from orchestrator.catalogue import Catalogue, Model, seen
+from orchestrator.catalogue.seen import File, Seen
 from orchestrator.errors import AudioToImageError, Misuse
-from orchestrator.news import Here, Making, Terms, Told
-from orchestrator.seen import File, Seen
+from orchestrator.fetch.download import sha1
+from orchestrator.fetch.news import Here, Making, Terms, Told
 from orchestrator.settings import Settings
 
 MANIFEST = "bundle.json"

@@ -13,13 +13,14 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from orchestrator import download, files, hub, seen
-from orchestrator.catalogue import Model
-from orchestrator.download import Wanted
+from orchestrator import files
+from orchestrator.catalogue import Model, seen
+from orchestrator.catalogue.seen import File, Seen
 from orchestrator.errors import AudioToImageError, Misuse, ModelMissing
-from orchestrator.hub import HubError, Listing, Remote
-from orchestrator.news import Here, Making, Terms, Told, Waiting, timed
-from orchestrator.seen import File, Seen
+from orchestrator.fetch import download, hub
+from orchestrator.fetch.download import Wanted
+from orchestrator.fetch.hub import HubError, Listing, Remote
+from orchestrator.fetch.news import Here, Making, Terms, Told, Waiting, timed
 from orchestrator.settings import Settings
 
 Make = Callable[[Path, Path], Iterator[str]]  # makes what arrived into what stays, and tells what it does

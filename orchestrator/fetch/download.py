@@ -13,10 +13,11 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import files, hub
-from orchestrator.hub import HubError, Remote
-from orchestrator.news import Fetching, Told, Waiting
-from orchestrator.seen import File, size_of
+from orchestrator import files
+from orchestrator.catalogue.seen import File, size_of
+from orchestrator.fetch import hub
+from orchestrator.fetch.hub import HubError, Remote
+from orchestrator.fetch.news import Fetching, Told, Waiting
 
 TRIES = 5  # in a row without a new byte
 PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds between them

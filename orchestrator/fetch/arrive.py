@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from orchestrator import bundle, catalogue, fetch
+from orchestrator import catalogue, fetch
 from orchestrator.catalogue import Model
 from orchestrator.errors import AudioToImageError
-from orchestrator.fetch import Make
-from orchestrator.news import Told
+from orchestrator.fetch import Make, bundle
+from orchestrator.fetch.news import Told
 from orchestrator.settings import Settings
 
 
