@@ -37,6 +37,7 @@ class StandIn:
     """What `coremltools` offers the adapter."""
 
     ComputeUnit = ComputeUnit
+    __version__ = "9.0"
 
     def __init__(self) -> None:
         self.loaded: list[tuple[str, str]] = []
@@ -106,7 +107,6 @@ def onnx(tmp_path_factory):
 def stand_in(monkeypatch, isolated):
     standing = StandIn()
     monkeypatch.setattr(coreml, "binding", lambda: standing)
-    monkeypatch.setattr(coreml, "version", lambda _: "9.0")
     monkeypatch.setattr(coreml.platform, "machine", lambda: "arm64")
     return standing
 

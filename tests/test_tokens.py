@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ VECTORS = {
 }
 
 
+@cache
 def tokenizing(length: int = 77, padding: int = 0) -> Tokenizing:
     return Tokenizing(CLIP, length=length, padding=padding)
 

@@ -11,7 +11,6 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,7 @@ def painter(folder: Path, *, compute_unit: str, threads: int | None) -> LatentPa
         model=description.name,
         compute_unit=_unit(description.variant) if compute_unit == "auto" else compute_unit,
         threads=0,
-        versions={"coremltools": version("coremltools"), "numpy": version("numpy"), "macOS": platform.mac_ver()[0]},
+        versions={"coremltools": coremltools.__version__, "numpy": np.__version__, "macOS": platform.mac_ver()[0]},
     )
     return LatentPainter(description, CoreMLRuntime(folder, engine, coremltools))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as native
 from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.paint import Engine
 from orchestrator.paint.description import Description
-from orchestrator.paint.graph import REPAIR, Arrays, Port, short, thread_count
+from orchestrator.paint.graph import REPAIR, UNET, Arrays, Port, short, thread_count
 from orchestrator.paint.latent import LatentPainter
 
 FAILURES = tuple(kind for kind in vars(native).values() if isinstance(kind, type) and issubclass(kind, Exception))
@@ -53,7 +52,7 @@ class OnnxRuntime:
             model=model,
             compute_unit=units[self._providers[0]],
             threads=threads,
-            versions={name: version(name) for name in ("onnxruntime", "numpy")},
+            versions={"onnxruntime": onnxruntime.__version__, "numpy": np.__version__},
         )
 
     def has(self, piece: str) -> bool:
@@ -67,6 +66,8 @@ class OnnxRuntime:
         options.intra_op_num_threads = self.engine.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = QUIET
+        # Pooled memory quickens steps, but a decoder's planes are large, and are used once for each picture.
+        options.enable_cpu_mem_arena = piece == UNET
         try:
             return OnnxGraph(onnxruntime.InferenceSession(str(path), options, providers=self._providers), path)
         except FAILURES as error:

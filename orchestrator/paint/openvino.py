@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.errors import AudioToImageError, Misuse
@@ -24,6 +24,8 @@ def painter(folder: Path, *, compute_unit: str, threads: int | None, precision: 
     """Open a folder of ONNX graphs in OpenVINO."""
     if find_spec("openvino") is None:
         raise AudioToImageError("OpenVINO is not installed", "pip install 'audio-to-image[openvino]'")
+    import openvino
+
     description = Description.read(folder)
     unit = "cpu" if compute_unit == "auto" else compute_unit
     engine = Engine(
@@ -31,7 +33,7 @@ def painter(folder: Path, *, compute_unit: str, threads: int | None, precision: 
         model=description.name,
         compute_unit=unit,
         threads=thread_count(threads),
-        versions={name: version(name) for name in ("openvino", "numpy")},
+        versions={"openvino": openvino.__version__, "numpy": np.__version__},
     )
     return LatentPainter(description, OpenVinoRuntime(folder, engine, precision))
 

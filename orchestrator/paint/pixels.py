@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from orchestrator.paint.schedule import Array
 
@@ -30,6 +29,8 @@ def fit(pixels: Pixels, width: int, height: int) -> Pixels:
     there, here = pixels.shape[:2]
     if (here, there) == (width, height):
         return pixels
+    from PIL import Image  # here, because no painting from words needs it
+
     scale = min(here / width, there / height)
     left, top = (here - width * scale) / 2, (there - height * scale) / 2
     box = (left, top, left + width * scale, top + height * scale)
@@ -39,6 +40,8 @@ def fit(pixels: Pixels, width: int, height: int) -> Pixels:
 
 def clip_view(pixels: Pixels) -> Array:
     """Look at a picture as CLIP's image encoder does: its middle, 224 pixels wide and high, normalised."""
+    from PIL import Image
+
     height, width = pixels.shape[:2]
     scale = CLIP_SIZE / min(height, width)
     scaled = Image.fromarray(pixels).resize((int(width * scale), int(height * scale)), Image.Resampling.BICUBIC)
