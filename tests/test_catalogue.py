@@ -16,8 +16,8 @@ from hub import FILES, SMALL
 from orchestrator import catalogue, fetch
 from orchestrator.catalogue import UNPINNED, Model, seen
 from orchestrator.catalogue.seen import File, Seen
-from orchestrator.errors import AudioToImageError, Misuse, ModelMissing
-from orchestrator.fetch import arrive
+from orchestrator.errors import Misuse, ModelMissing
+from orchestrator.fetch import bundle
 from orchestrator.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -177,24 +177,6 @@ def test_a_folder_has_a_digest_that_any_change_changes(tmp_path: Path) -> None:
     assert len(digests) == 3
 
 
-def test_getting_without_names_brings_the_two_full_models(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    got: list[str] = []
-    monkeypatch.setattr(fetch, "get", lambda model, *_, **__: iter([got.append(model.name)]))
-    list(arrive.get([], settings))
-    assert got == [model[0].name for model in map(catalogue.load().full_models, ("speech", "picture"))]
-
-
-def test_what_converting_lacks_is_said_before_anything_is_fetched(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    monkeypatch.setattr(arrive, "find_spec", lambda _: None)
-    with pytest.raises(AudioToImageError, match="needs torch") as caught:
-        list(arrive.get(["base.en", "sd-2.1-base"], settings))
-    assert caught.value.hint
-    assert not settings.models.exists()
-
-
 def test_an_archive_from_the_hub_is_unpacked(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,7 +187,7 @@ def test_an_archive_from_the_hub_is_unpacked(
     with local.running(monkeypatch) as hub:
         model = catalogue.load().find("sd-turbo-palettized")
         hub.repositories[model.repository] = {"turbo_split_einsum_v2_compiled.zip": packed.getvalue()}
-        list(arrive.get([model.name], settings))
+        list(fetch.get(model, settings, make=bundle.unzip))
     assert catalogue.where(model, settings).path == settings.models / model.name / "turbo_compiled"
     assert not list(settings.models.rglob("*.zip"))
 

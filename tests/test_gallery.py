@@ -65,9 +65,13 @@ def test_names_sort_by_time(gallery: Gallery) -> None:
     assert [each.id for each in gallery.list(3)] == [each.id for each in reversed(kept)][:3]
 
 
-def test_the_beginning_of_an_id_is_enough_in_any_case(gallery: Gallery) -> None:
+def test_the_beginning_of_an_id_is_enough_in_any_case_and_misread(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.gallery._new_id", lambda: "01abcdefgh")
     kept = keep(gallery)
     assert gallery.show(kept.id[:4].upper()) == kept
+    assert gallery.show(kept.id.replace("0", "o").replace("1", "l")) == kept
     assert gallery.show(str(kept.path)) == kept
 
 

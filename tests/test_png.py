@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
+import tracemalloc
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -78,8 +79,14 @@ def test_a_recipe_is_found_after_the_pixels(tmp_path: Path) -> None:
 
 
 def test_a_chunk_that_swells_is_no_recipe(tmp_path: Path) -> None:
-    bomb = png.KEYWORD.encode() + b"\0\0" + zlib.compress(b'"' + b" " * (50 * MAX_BYTES), 9)
-    assert png.read_png(with_chunk(tmp_path / "bomb.png", b"zTXt", bomb)) is None
+    swollen = FULL.to_json().encode() + b" " * (25 * MAX_BYTES)
+    path = with_chunk(tmp_path / "bomb.png", b"zTXt", png.KEYWORD.encode() + b"\0\0" + zlib.compress(swollen))
+    tracemalloc.start()
+    read = png.read_png(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert read in (None, FULL)
+    assert peak < 5 * MAX_BYTES
 
 
 @pytest.mark.parametrize("body", [b"\0\0not deflated", b"\0\0", b"\0", b""])
