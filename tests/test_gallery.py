@@ -218,6 +218,9 @@ def test_a_parent_is_found_here_in_the_trash_and_when_it_came_from_elsewhere(gal
     child = gallery.keep(pixels(), replace(PLAIN, strength=0.8), source=parent.path)
     assert (child.recipe.parent, child.recipe.parent_pixels) == (parent.id, parent.recipe.pixels)
     assert gallery.source(child.recipe) == parent.path
+    moved = parent.path.rename(gallery.folder / "mine.png")
+    assert gallery.source(child.recipe) == moved
+    moved.rename(parent.path)
     removed = gallery.remove(parent.id)
     assert gallery.source(child.recipe) == removed.path
     photo = tmp_path / "photo.jpg"

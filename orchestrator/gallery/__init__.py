@@ -96,7 +96,7 @@ class Gallery:
 
     def source(self, recipe: Recipe) -> Path:
         """Find the picture that a picture was painted from, also in the trash; checked to be the very same."""
-        here = self._by_id(self.folder, recipe.parent) + self._by_id(self.trash, recipe.parent)
+        here = self._by_id(recipe.parent) if ID.fullmatch(recipe.parent) else ()
         copies = sorted(self.sources.glob(f"{recipe.image}.*")) if re.fullmatch("[0-9a-f]{64}", recipe.image) else []
         for path in (*here, *copies):
             if png.pixels_digest(png.read_pixels(path)) == recipe.parent_pixels:
@@ -192,8 +192,10 @@ class Gallery:
     def _all(self, rows: Iterable[index.Row]) -> tuple[Kept, ...]:
         return tuple(_kept(self.folder / row.name, row.recipe) for row in rows)
 
-    def _by_id(self, folder: Path, id_: str) -> tuple[Path, ...]:
-        return tuple(folder.glob(f"*-{id_}.png")) if ID.fullmatch(id_) else ()
+    def _by_id(self, id_: str) -> tuple[Path, ...]:
+        with self._healed() as rows:
+            here = tuple(self.folder / row.name for row in rows.beginning(id_))
+        return here + tuple(self.trash.glob(f"*{id_}*.png"))
 
 
 def _kept(path: Path, recipe: Recipe) -> Kept:
