@@ -105,6 +105,7 @@ install() {
 
 system_packages() {
     step "System packages"
+    wanted=''
     if [ -z "$with_system" ]; then
         say "    none: the bundled ffmpeg and whisper.cpp serve"
     elif [ "$system" = Darwin ]; then
@@ -114,8 +115,10 @@ system_packages() {
     else
         say "    neither Homebrew nor apt-get: the bundled ffmpeg and whisper.cpp serve"
     fi
-    find_python || [ -n "$planning" ] || die "there is no Python 3.11 to 3.13" "install one: https://www.python.org/downloads"
+    find_python || brings_python || die "there is no Python 3.11 to 3.13" "https://www.python.org/downloads has one"
 }
+
+brings_python() { [ -n "$planning" ] && case $wanted in *python*) true ;; *) false ;; esac; }
 
 brew_packages() {
     brew=''
@@ -127,12 +130,15 @@ brew_packages() {
     wanted="ffmpeg whisper-cpp"
     find_python || have uv || wanted="$wanted python@3.12"
     for formula in $wanted; do
-        if "$brew" list --formula "$formula" > /dev/null 2>&1; then there "$formula"; else run "$brew" install "$formula"; fi
+        if "$brew" list --formula "$formula" > /dev/null 2>&1; then
+            there "$formula"
+        else
+            run "$brew" install "$formula" || say "    that failed: the bundled one serves"
+        fi
     done
 }
 
 apt_packages() {
-    wanted=''
     if have ffmpeg; then there ffmpeg; else wanted=ffmpeg; fi
     if ! have uv && ! { find_python && "$python" -c 'import ensurepip' 2> /dev/null; }; then wanted="$wanted python3-venv"; fi
     [ -n "$wanted" ] || return 0
@@ -144,7 +150,12 @@ apt_packages() {
 
 # Put into $python what PYTHON names, else the first that fits. macOS' own is too old, and calling it may open a window.
 find_python() {
-    for python in ${PYTHON:-python3.13 python3.12 python3.11 python3 /opt/homebrew/bin/python3.12}; do
+    if [ -n "${PYTHON:-}" ]; then
+        set -- "$PYTHON"
+    else
+        set -- python3.13 python3.12 python3.11 python3 /opt/homebrew/bin/python3.12
+    fi
+    for python do
         found=$(command -v "$python") || continue
         if [ "$system" = Darwin ] && [ "$found" = /usr/bin/python3 ]; then continue; fi
         if "$found" -c "$PYTHON_FITS" 2> /dev/null; then python=$found; return 0; fi
@@ -222,7 +233,7 @@ link() {
     elif grep -qxF "$line" "$profile" 2> /dev/null; then
         there "the line in $profile"
     else
-        run add_line
+        run add_line "$profile"
     fi
 }
 
