@@ -38,16 +38,21 @@ class Note(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Working(Event):
-    """A part of something long: converting, fetching."""
+    """A part of something long: fetching counts bytes, converting counts pieces."""
 
     what: str
-    index: int  # from 1
-    count: int
+    done: int = 0
+    total: int = 0  # 0: nobody knows
+    rate: float = 0.0  # bytes a second
+    seconds_left: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ready(Event):
-    """A key starts the next sentence."""
+class ModelHere(Event):
+    """A model is on this machine, whole and verified."""
+
+    name: str
+    path: Path
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -156,7 +156,7 @@ def motion(event: Event) -> str:
         case events.Ready():
             return READY
         case events.Working():
-            return f"{bar(event.index / event.count)} {event.what}"
+            return working(event)
         case events.Level():
             return f"{bar(1 - event.level / QUIETEST)} {event.seconds:4.1f} s"
         case events.Words():
@@ -165,6 +165,14 @@ def motion(event: Event) -> str:
             which = f" of picture {event.picture + 1}/{event.count}" if event.count > 1 else ""
             return f"painting {bar(event.index / event.steps)} step {event.index}/{event.steps}{which}"
     return ""
+
+
+def working(event: events.Working) -> str:
+    """Draw how far something long is, with its rate and the time left where they are known."""
+    drawn = f"{bar(event.done / event.total)} " if event.total else ""
+    rate = f", {event.rate / 1e6:.1f} MB/s" if event.rate else ""
+    left = f", {event.seconds_left:.0f} s left" if event.seconds_left is not None else ""
+    return f"{drawn}{event.what}{rate}{left}"
 
 
 def fitted(text: str, columns: int) -> str:

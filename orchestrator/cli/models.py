@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator import events, settings
-from orchestrator.cli import commands
+from orchestrator.cli import commands, options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +23,99 @@ def models() -> None:
     """Which models there are, and which are here."""
 
 
+names = click.argument("names", nargs=-1, metavar="NAME...")
+
+
+def _show(stream: Iterator[Event], *, as_json: bool = False) -> int:
+    """Draw what happens, and print where each model stands."""
+    from orchestrator import pipeline, terminal
+
+    return terminal.show(
+        pipeline.told(stream),
+        lambda event: str(event.path) if isinstance(event, events.ModelHere) else None,
+        as_json=as_json,
+    )
+
+
+@models.command("list")
+@options.as_json
+def list_(as_json: bool) -> None:
+    """List the models there are; those that are here have a mark."""
+    from orchestrator import catalogue
+
+    here = {each.name for each in catalogue.installed(settings.load())}
+    for model in catalogue.load().models:
+        if as_json:
+            click.echo(json.dumps(asdict(model) | {"here": model.name in here}))
+        else:
+            mark = "*" if model.name in here else " "
+            size = model.size or ("" if model.demo else "unpinned")
+            click.echo(f"{mark} {model.name:<34} {model.kind:<8} {size:<9} {model.good_for}")
+
+
+@models.command()
+@names
+@click.option("--renew", is_flag=True, help="Accept other files than were seen before.")
+@options.as_json
+def get(names: tuple[str, ...], renew: bool, as_json: bool) -> int:
+    """Fetch models, by default the two full ones for this machine; prints where they stand."""
+    from orchestrator import library
+
+    return _show(library.get(names, settings.load(), renew=renew), as_json=as_json)
+
+
+@models.command()
+@names
+@options.as_json
+def verify(names: tuple[str, ...], as_json: bool) -> int:
+    """Read every file of these models through, by default of all that were fetched."""
+    from orchestrator import library
+
+    return _show(library.verify(names, settings.load()), as_json=as_json)
+
+
+@models.command()
+@click.argument("names", nargs=-1, metavar="NAME...", required=True)
+def remove(names: tuple[str, ...]) -> int:
+    """Delete models from this machine."""
+    from orchestrator import library
+
+    return _show(library.remove(names, settings.load()))
+
+
+@models.command()
+@click.argument("names", nargs=-1, metavar="NAME...", required=True)
+def where(names: tuple[str, ...]) -> None:
+    """Print where models stand on this machine."""
+    from orchestrator import catalogue
+
+    for name in names:
+        click.echo(catalogue.where(catalogue.load().find(name), settings.load()).path)
+
+
+@models.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@names
+def bundle(out: Path, names: tuple[str, ...]) -> int:
+    """Write models that are here into one file, for a machine without a network."""
+    from orchestrator import library
+
+    code = _show(library.carry(names, out, settings.load()))
+    if code == 0:
+        click.echo(out)
+    return code
+
+
+@models.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@options.as_json
+def add(file: Path, as_json: bool) -> int:
+    """Bring in the models of a bundle; prints where they stand."""
+    from orchestrator import library
+
+    return _show(library.add(file, settings.load()), as_json=as_json)
+
+
 @models.command()
 @click.argument("source", metavar="FOLDER", type=click.Path(path_type=Path))
 @click.option("--to", type=click.Choice(["onnx", "coreml"]), required=True, help="The runtime to convert for.")
@@ -29,7 +124,6 @@ def models() -> None:
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="The new model's folder.")
 def convert(source: Path, to: str, palettize: int | None, weights: str, output: Path | None) -> int:
     """Convert a Stable Diffusion model in diffusers' format; prints the new folder."""
-    from orchestrator import pipeline, terminal
     from orchestrator.convert import convert
 
     target = output or settings.load().models / f"{source.resolve().name}-{to}"
@@ -37,9 +131,9 @@ def convert(source: Path, to: str, palettize: int | None, weights: str, output: 
     def told() -> Iterator[Event]:
         for progress in convert(source, target, to=to, palettize=palettize, weights=weights):
             what = f"{progress.piece}: {progress.what}"
-            yield events.Working(what=what, index=progress.index, count=progress.count)
+            yield events.Working(what=what, done=progress.index, total=progress.count)
 
-    code = terminal.show(pipeline.told(told()), lambda _event: None)
+    code = _show(told())
     if code == 0:
         click.echo(target)
     return code
