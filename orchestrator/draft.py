@@ -26,6 +26,8 @@ class Draft:
         match key:
             case Key(name="backspace"):
                 return Draft(text=before[:-1] + behind, cursor=max(self.cursor - 1, 0))
+            case Key(name="delete"):
+                return Draft(text=before + behind[1:], cursor=self.cursor)
             case Key(name="left"):
                 return Draft(text=self.text, cursor=max(self.cursor - 1, 0))
             case Key(name="right"):

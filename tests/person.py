@@ -1,0 +1,124 @@
+"""A person at a terminal: what they see and press, in a real pseudo-terminal of the program's own."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+import uuid
+from pathlib import Path
+from types import TracebackType
+
+COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
+# The terminal becomes the program's controlling one, so that Ctrl-C and Ctrl-Z are signals.
+TAKE = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[_\]].*?(\x1b\\|\a)|[78=>])", re.DOTALL)
+
+
+class Person:
+    """Someone who runs a command and looks at it."""
+
+    def __init__(self, *command: str, columns: int = 80, lines: int = 24, **environment: str) -> None:
+        self._ours, theirs = os.openpty()
+        self.resize(columns, lines)
+        self.found = self.mode
+        self.mark = f"A2I_TEST_MARK={uuid.uuid4().hex}"
+        name, value = self.mark.split("=")
+        self.raw = ""
+        self._seen = 0  # characters of `raw`
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", TAKE, *command], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+            env={"TERM": "xterm-256color"} | dict(os.environ) | {name: value} | environment,
+        )  # fmt: skip
+        os.close(theirs)
+
+    def __enter__(self) -> Person:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+        for pid in self.company():
+            os.kill(pid, 9)
+
+    @property
+    def mode(self) -> list[object]:
+        """Tell how the terminal is set; its input queue is the kernel's own business."""
+        mode = termios.tcgetattr(self._ours)
+        mode[3] &= ~getattr(termios, "PENDIN", 0)
+        return mode
+
+    def resize(self, columns: int, lines: int = 24) -> None:
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def press(self, keys: str) -> None:
+        os.write(self._ours, keys.encode())
+
+    def see(self, text: str, seconds: float = 40.0) -> str:
+        """Look until a text has appeared since the last look; give back what was seen until its end."""
+        end = time.monotonic() + seconds
+        while (at := self.raw.find(text, self._seen)) < 0:
+            assert self._look(end), f"{text!r} did not appear in:\n{self.raw[self._seen :]}"
+        seen, self._seen = self.raw[self._seen : at + len(text)], at + len(text)
+        return seen
+
+    def leave(self, seconds: float = 40.0) -> int:
+        """Look until the program has ended; tell its status."""
+        end = time.monotonic() + seconds
+        while self.process.poll() is None:
+            self._look(min(end, time.monotonic() + 0.05))
+            assert time.monotonic() < end, f"it does not end:\n{self.raw[-500:]}"
+        while self._look(time.monotonic() + 0.1):
+            pass
+        return self.process.returncode
+
+    @property
+    def text(self) -> str:
+        """All that was drawn, without the sequences that drew it."""
+        return SEQUENCE.sub("", self.raw).replace("\r\n", "\n")
+
+    def company(self) -> list[int]:
+        """Find the program's processes: all that inherited its mark."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                if self.mark.encode() in (entry / "environ").read_bytes():
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+        return found
+
+    def alone(self, seconds: float = 6.0) -> bool:
+        """Tell whether all its processes end."""
+        end = time.monotonic() + seconds
+        while self.company() and time.monotonic() < end:
+            time.sleep(0.05)
+        return not self.company()
+
+    def engine(self, library: str, seconds: float = 20.0) -> int:
+        """Find the process of its company that has loaded a library."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for pid in self.company():
+                maps = Path(f"/proc/{pid}/maps")
+                if maps.exists() and library in maps.read_text():
+                    return pid
+            time.sleep(0.05)
+        raise AssertionError(f"no process has loaded {library}")
+
+    def _look(self, end: float) -> bool:
+        if not select.select([self._ours], [], [], max(0.0, end - time.monotonic()))[0]:
+            return False
+        try:
+            data = os.read(self._ours, 65536)
+        except OSError:  # the other side is closed
+            return False
+        self.raw += data.decode(errors="replace")
+        return bool(data)

@@ -1,0 +1,143 @@
+"""Keys as bytes tell them, words as keys change them, and a terminal that is left as it was found."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from person import Person
+
+from orchestrator.draft import Draft
+from orchestrator.keys import Key, Reader
+from orchestrator.session import StartKey
+from orchestrator.terminal import fitted
+
+SPACE = Key(name="space")
+
+
+def keys(*data: bytes) -> list[Key]:
+    reader = Reader()
+    return [key for each in data for key in reader.read(each)]
+
+
+@pytest.mark.parametrize(
+    ("data", "key"),
+    [
+        (b" ", SPACE),
+        (b"\r", Key(name="enter")),
+        (b"\n", Key(name="enter")),
+        (b"\x7f", Key(name="backspace")),
+        (b"\x04", Key(name="d", control=True)),
+        (b"\x1b[D", Key(name="left")),
+        (b"\x1bOH", Key(name="home")),
+        (b"\x1b[3~", Key(name="delete")),
+        ("é".encode(), Key(name="é")),
+        (b"\x1b[32u", SPACE),
+        (b"\x1b[32;1:3u", Key(name="space", released=True)),
+        (b"\x1b[99;5u", Key(name="c", control=True)),
+    ],
+)
+def test_a_key_is_told_by_its_bytes_however_they_come(data: bytes, key: Key) -> None:
+    assert keys(data) == [key]
+    assert keys(*(data[at : at + 1] for at in range(len(data)))) == [key]
+
+
+def test_a_key_held_down_is_pressed_once() -> None:
+    assert keys(b"\x1b[32u\x1b[32;1:2u\x1b[32;1:2u\x1b[32;1:3u") == [SPACE, Key(name="space", released=True)]
+
+
+def test_what_a_terminal_answers_is_no_key() -> None:
+    reader = Reader()
+    assert list(reader.read(b"\x1b[?0u\x1b[?62;4c")) == []
+    assert reader.tells_releases
+
+
+@given(st.binary(max_size=40))
+def test_any_bytes_are_read(data: bytes) -> None:
+    keys(data)
+    keys(b"\x1b[" + data)
+
+
+def test_words_are_edited_where_the_cursor_is() -> None:
+    draft = Draft(text="a red bot", cursor=9)
+    for key in keys(b"\x1b[Da\x1b[F by the sea\x1b[H\x1b[3~the"):
+        draft = draft.after(key)
+    assert draft.text == "the red boat by the sea"
+    assert draft.after(Key(name="end")).after(Key(name="u", control=True)).text == ""
+
+
+@given(st.text(max_size=30), st.binary(max_size=30), st.integers(1, 60))
+def test_any_keys_leave_the_cursor_in_the_words(text: str, data: bytes, columns: int) -> None:
+    draft = Draft(text=text, cursor=len(text))
+    for key in keys(data):
+        draft = draft.after(key)
+        assert 0 <= draft.cursor <= len(draft.text)
+        draft.shown(columns)
+
+
+def test_a_key_pressed_shortly_ends_a_sentence_when_pressed_again() -> None:
+    key = StartKey(held=True)
+    assert not key.ends(Key(name="space", released=True))
+    assert not key.ends(Key(name="x"))
+    assert key.ends(SPACE)
+
+
+def test_a_key_held_ends_a_sentence_when_it_is_let_go() -> None:
+    key = StartKey(held=True)
+    time.sleep(0.45)
+    assert key.ends(Key(name="space", released=True))
+
+
+@given(st.text(max_size=200), st.integers(10, 100))
+def test_the_line_that_moves_is_never_wider_than_the_terminal(text: str, columns: int) -> None:
+    shown = fitted(text, columns)
+    assert shown.isprintable()
+    assert len(shown) <= columns
+
+
+def test_the_last_words_are_what_a_narrow_terminal_shows() -> None:
+    assert fitted("█" * 20 + "  3.2 s  " + "word " * 40 + "the end", 60).endswith("word the end")
+
+
+READS = (
+    "from orchestrator.keys import Keyboard\nwith Keyboard() as keys:\n print('ready', flush=True); keys.pressed(None)"
+)
+
+
+@pytest.mark.parametrize("end", ["a key", "Ctrl-C", "kill -9"])
+def test_the_terminal_is_left_as_it_was_found(end: str) -> None:
+    with Person(sys.executable, "-c", READS) as person:
+        person.see("ready")
+        assert person.mode != person.found
+        if end == "kill -9":
+            os.kill(person.process.pid, 9)
+        else:
+            person.press("x" if end == "a key" else "\x03")
+        person.leave()
+        assert person.alone()
+        assert person.mode == person.found
+
+
+def test_ctrl_z_hands_the_terminal_back_and_fg_takes_it_again(tmp_path: Path) -> None:
+    program = tmp_path / "reads.py"
+    program.write_text(READS + "; print('drawn anew', flush=True); keys.pressed(None)")
+    with Person("bash", "--norc", "-i", PS1="$ ") as person:
+        person.press(f"{sys.executable} {program}\n")
+        person.see("ready\r\n")
+        taken = person.mode
+        person.press("\x1a")
+        person.see("Stopped")
+        person.press("stty -a\n")
+        flags = person.see("echoctl")
+        assert " icanon " in flags
+        assert " echo " in flags
+        person.press("fg\n")
+        person.see("drawn anew")
+        assert person.mode == taken
+        person.press("x")
+        person.see("$ ")
