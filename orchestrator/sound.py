@@ -6,6 +6,7 @@ An hour of sound never stands in memory: blocks are read as ffmpeg decodes them 
 from __future__ import annotations
 
 import hashlib
+import io
 import shutil
 import struct
 import sys
@@ -45,7 +46,7 @@ def stored(source: Path | str, folder: Path) -> Path:
     """Give the file a recording stands in; standard input ("-") or a pipe is first written to one in the folder."""
     path = Path(source)
     if source == "-":
-        return _copied(sys.stdin.buffer, folder)
+        return _copied(sys.stdin.buffer if sys.stdin else io.BytesIO(), folder)
     if path.exists() and not path.is_file() and not path.is_dir():
         with path.open("rb") as pipe:
             return _copied(pipe, folder)
@@ -141,10 +142,17 @@ def sha256(path: Path) -> str:
 
 
 def _copied(stream: BinaryIO, folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, prefix="stdin-", delete=False) as file:
-        shutil.copyfileobj(stream, file)
-    path = Path(file.name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix="stdin-", delete=False) as file:
+            path = Path(file.name)
+            try:
+                shutil.copyfileobj(stream, file)
+            except BaseException:
+                path.unlink()
+                raise
+    except OSError as error:
+        raise AudioToImageError(f"cannot store what comes in to {folder}: {error.strerror}", f"df {folder}") from error
     if path.stat().st_size == 0:
         path.unlink()
         raise Misuse("nothing came on standard input", "audio-to-image picture - < speech.wav")

@@ -57,3 +57,13 @@ def melody(seconds: float) -> Samples:
 
 def _scaled(wave: np.ndarray, amplitude: float) -> Samples:
     return (wave / np.abs(wave).max() * amplitude * 32767).astype(np.int16)
+
+
+def small_disk(folder: Path) -> Path:
+    """Mount a file system of 100 kB; whoever asks unmounts it."""
+    disk = folder / "small"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(disk)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system needs root on Linux")
+    return disk

@@ -220,6 +220,22 @@ def test_the_program_is_asked_for_all_that_was_asked(tmp_path: Path):
     assert [each for each in arguments[1:] if each != "-nfa"] == wanted
 
 
+@pytest.mark.parametrize(("context", "switched_off"), [(500, True), (512, False)])
+def test_flash_attention_is_switched_off_where_it_would_read_padding(
+    context: int, switched_off: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    program = tmp_path / f"{context}" / "whisper-cli"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho '  -nfa,      --no-flash-attn'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    model = Parrot(words=("a",), audio_context=context).write(tmp_path / "ggml-p.bin")
+    hearer = open_hearer(model, hearer="whisper-cli")
+    arguments = hearer.arguments(Path("piece.wav"), Path("words"))  # type: ignore[attr-defined]
+    assert arguments[0] == str(program)
+    assert ("-nfa" in arguments) == switched_off
+
+
 @needs_cli
 def test_a_program_that_writes_nothing_is_one_line_whatever_its_status(
     said: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

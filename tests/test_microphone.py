@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from microphone import SOURCE, Microphone, microphone
+from parrot import Parrot
 from sounds import say
 
 from orchestrator import sound
 from orchestrator.errors import AudioToImageError, Cancelled, Misuse
+from orchestrator.hear import listen, open_hearer
 from orchestrator.record import Level, Opened, Recorded, Stop, devices, record, recover
 from orchestrator.record.microphone import system
 from orchestrator.voice import Voice, spans
@@ -73,6 +75,10 @@ def test_speech_played_into_it_is_recorded_until_it_ends(microphone: Microphone,
     (spoken,) = spans(sound.read(recorded.path))
     assert 1.5 < spoken.end - spoken.start < 2.5
     assert max(each.level for each in events if isinstance(each, Level)) > -30
+    hearer = open_hearer(Parrot(words=("a", "red", "lighthouse")).write(tmp_path / "ggml-parrot.bin"))
+    *_, heard = listen(hearer, sound.pieces(sound.read(recorded.path), hearer.longest), spans)
+    hearer.unload()
+    assert heard.text == "a red lighthouse"
 
 
 def test_a_key_keeps_what_was_recorded_and_closing_keeps_it_too(microphone: Microphone, tmp_path: Path):

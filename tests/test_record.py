@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sounds import noise, silence
+from sounds import noise, silence, small_disk
 
 from orchestrator import record as room
 from orchestrator import shell
@@ -220,25 +221,26 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path):
     assert "--output" in error.value.hint
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path):
-    """Mount a file system of 100 kB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", folder], check=False).returncode:
-        pytest.skip("mounting needs root")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+def test_a_full_disk_keeps_what_was_recorded_and_says_so(tmp_path: Path):
+    disk = small_disk(tmp_path)
+    try:
+        partial = Partial(disk / "r.wav")
+        with pytest.raises(AudioToImageError, match="No space left") as error:
+            partial.write(noise(10.0))
+        partial.finish()
+        with wave.open(str(disk / "r.wav")) as file:
+            assert 2.5 * SAMPLE_RATE < file.getnframes() == partial.samples < 4 * SAMPLE_RATE
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+    assert str(disk / "r.wav") in str(error.value)
 
 
-def test_a_full_disk_keeps_what_was_recorded_and_says_so(small_disk: Path):
-    partial = Partial(small_disk / "r.wav")
-    with pytest.raises(AudioToImageError, match="No space left") as error:
-        partial.write(noise(10.0))
-    partial.finish()
-    assert str(small_disk / "r.wav") in str(error.value)
-    with wave.open(str(small_disk / "r.wav")) as file:
-        assert 2.5 * SAMPLE_RATE < file.getnframes() == partial.samples < 4 * SAMPLE_RATE
+def test_a_folder_that_vanishes_is_one_line(tmp_path: Path):
+    partial = Partial(tmp_path / "gone" / "r.wav")
+    partial.write(noise(1.0))
+    shutil.rmtree(tmp_path / "gone")
+    with pytest.raises(AudioToImageError, match="cannot give the recording its name"):
+        partial.finish()
 
 
 def test_names_sort_by_time(tmp_path: Path):

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sounds import noise, silence, tones
+from sounds import noise, silence, small_disk, tones
 
 from orchestrator import shell, sound
 from orchestrator.errors import AudioToImageError, Misuse, NoSpeech
@@ -138,6 +138,16 @@ def test_a_playlist_in_disguise_makes_no_connection(tmp_path: Path):
             server.accept()
 
 
+def test_ffmpeg_may_open_files_only(recording: Path, monkeypatch: pytest.MonkeyPatch):
+    started: list[list[str]] = []
+    start = shell.start
+    monkeypatch.setattr(shell, "start", lambda arguments: started.append(arguments) or start(arguments))
+    everything(recording)
+    (arguments,) = started
+    assert arguments[arguments.index("-protocol_whitelist") + 1] == "file"
+    assert arguments.index("-protocol_whitelist") < arguments.index("-i")
+
+
 def test_a_file_that_grows_while_it_is_read_gives_what_was_there(tmp_path: Path):
     path = tmp_path / "growing.wav"
     path.write_bytes(sound.wav_header(2**31) + noise(2.0).tobytes())
@@ -215,10 +225,24 @@ def test_standard_input_and_pipes_become_files(recording: Path, tmp_path: Path, 
 
 
 def test_nothing_on_standard_input_is_misuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
-    with pytest.raises(Misuse):
-        sound.stored("-", tmp_path)
+    for nothing in (io.TextIOWrapper(io.BytesIO()), None):
+        monkeypatch.setattr(sys, "stdin", nothing)
+        with pytest.raises(Misuse):
+            sound.stored("-", tmp_path)
     assert list(tmp_path.glob("stdin-*")) == []
+
+
+def test_standard_input_that_finds_no_room_is_one_line_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = small_disk(tmp_path)
+    try:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(bytes(1_000_000))))
+        with pytest.raises(AudioToImageError, match="No space left"):
+            sound.stored("-", folder)
+        assert list(folder.iterdir()) == []
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @given(st.lists(st.integers(0, 40_000), max_size=6), st.floats(0.7, 3.0))

@@ -52,12 +52,17 @@ class Partial:
 
     def finish(self) -> None:
         """Give the file its final name, or drop it if there is nothing in it."""
-        if self.samples:
-            self._correct_header()
-            self.path.replace(self.final)
-        else:
-            self.path.unlink(missing_ok=True)
-        os.close(self._file)
+        try:
+            if self.samples:
+                self._correct_header()
+                self.path.replace(self.final)
+            else:
+                self.path.unlink(missing_ok=True)
+        except OSError as error:
+            what = f"cannot give the recording its name {self.final}: {error.strerror}"
+            raise AudioToImageError(what, f"ls {self.path}") from error
+        finally:
+            os.close(self._file)
 
     def _correct_header(self) -> None:
         os.pwrite(self._file, wav_header(self.samples * SAMPLE_BYTES), 0)
@@ -96,9 +101,14 @@ def _locked(path: Path) -> int:
             f"{path} stands in the way: another recording, running or cut short", f"mv {path} {path.stem}-kept.wav"
         )
     file, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")
-    fcntl.flock(file, fcntl.LOCK_EX)
-    os.write(file, wav_header(0))
-    Path(name).rename(path)  # mkstemp lets nobody else read it: what was said is private
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        os.write(file, wav_header(0))
+        Path(name).rename(path)  # mkstemp lets nobody else read it: what was said is private
+    except OSError:
+        os.close(file)
+        Path(name).unlink()
+        raise
     return file
 
 
