@@ -174,6 +174,7 @@ def test_what_fails_on_the_way_is_tried_again_the_next_time(mac: Path, isolated:
     assert (isolated / "models/full-picture").exists()
     run(mac, isolated, "--yes", "--uninstall")
     assert not any((isolated / "models").iterdir())
+    assert not (isolated / ".zprofile").exists()
 
 
 def test_a_package_that_cannot_be_installed_ends_it_with_a_hint(mac: Path, isolated: Path) -> None:
@@ -225,6 +226,14 @@ def test_somebody_elses_command_is_left_alone(mac: Path, isolated: Path) -> None
     before = tree(isolated)
     assert "is something else" in run(mac, isolated, "--yes", "--no-system", code=1)
     assert tree(isolated) == before
+
+
+def test_a_command_that_was_put_in_our_place_stays(mac: Path, isolated: Path) -> None:
+    run(mac, isolated, "--yes")
+    (isolated / ".local/bin/a2i").unlink()
+    program(isolated / ".local/bin/a2i", "echo mine")
+    run(mac, isolated, "--yes", "--uninstall")
+    assert [each.name for each in (isolated / ".local/bin").iterdir()] == ["a2i"]
 
 
 def test_nobody_to_ask_and_a_no_change_nothing(mac: Path, isolated: Path) -> None:
