@@ -56,6 +56,11 @@ class ModelHere(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ready(Event):
+    """A key starts the next sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Opened(Event):
     """The microphone's first sound arrived: speak."""
 
