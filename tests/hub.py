@@ -63,6 +63,7 @@ class Hub:
     token: str = ""  # asked for where set
     statuses: list[tuple[int, dict[str, str]]] = field(default_factory=list)  # for the next files asked for
     listing_statuses: list[int] = field(default_factory=list)  # for the next listings
+    page: bytes = b""  # what a listing is answered with instead
     silence: float = 0.0  # seconds before the first byte of a file
     cuts: list[int] = field(default_factory=list)  # bytes after which the next answers break off
     served: dict[str, bytes] = field(default_factory=dict)  # other bytes than those listed, by path
@@ -144,7 +145,7 @@ class Answer(BaseHTTPRequestHandler):
         elif not found:
             self.plain(404, {"X-Error-Code": "RepoNotFound" if found is None else "RevisionNotFound"})
         else:
-            self.plain(200, {"Content-Type": "application/json"}, json.dumps(found).encode())
+            self.plain(200, {"Content-Type": "application/json"}, self.hub.page or json.dumps(found).encode())
 
     def resolve(self, repository: str, path: str) -> None:
         content = self.hub.repositories.get(repository, {}).get(path)
@@ -162,6 +163,9 @@ class Answer(BaseHTTPRequestHandler):
         if self.hub.statuses:
             status, headers = self.hub.statuses.pop(0)
             self.plain(status, headers)
+            return
+        if start >= len(content) > 0:
+            self.plain(416, {})
             return
         rest = content[start:]
         self.send_response(206 if start else 200)

@@ -13,6 +13,7 @@ from pathlib import Path
 import hub as local
 import pytest
 from hub import FILES, LARGE, MODEL, SMALL, Hub, contents
+from huggingface_hub import close_session
 
 from orchestrator import fetch, files
 from orchestrator.catalogue import Model, seen
@@ -240,13 +241,40 @@ def test_a_silent_hub_is_not_waited_for_forever(hub: Hub, settings: Settings, mo
 
 def test_offline_fetches_nothing_and_says_why(hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    from huggingface_hub import utils
-
-    utils._http.close_session()
+    close_session()
     with pytest.raises(HubError, match="HF_HUB_OFFLINE") as caught:
         get(settings)
     assert caught.value.hint == "unset HF_HUB_OFFLINE"
     assert hub.asked == []
+
+
+@pytest.mark.parametrize("page", [b"<html>sign in</html>", b"[]", b"{}", b'{"siblings": [{}]}', b'{"siblings": 7}'])
+def test_a_page_to_sign_in_is_no_hub(hub: Hub, settings: Settings, page: bytes) -> None:
+    hub.page = page
+    with pytest.raises(HubError) as caught:
+        get(settings)
+    assert caught.value.hint
+    assert nothing_stands(settings)
+
+
+@pytest.mark.parametrize("endpoint", ["http://", "nonsense", "ftp://127.0.0.1", "http://127.0.0.1:99999"])
+def test_an_endpoint_that_is_none_is_one_clear_error(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", endpoint)
+    with pytest.raises(HubError):
+        get(settings)
+
+
+def test_a_proxy_is_used(hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://hub.invalid")
+    monkeypatch.setenv("http_proxy", hub.url)
+    close_session()  # a session knows the proxies of the time it was opened
+    try:
+        get(settings)
+    finally:
+        close_session()
+    assert whole(settings)
 
 
 def test_a_token_opens_a_gate_and_goes_nowhere_else(

@@ -67,13 +67,19 @@ def listing(repository: str, revision: str) -> Listing:
 
 def _listed(repository: str, revision: str) -> Listing:
     from huggingface_hub import HfApi
+    from huggingface_hub.errors import HFValidationError
 
-    info = HfApi(endpoint=_endpoint()).model_info(
-        repository, revision=revision, files_metadata=True, timeout=_patience()
-    )
-    return Listing(
-        repository=repository, commit=info.sha or "", files=tuple(_remote(each) for each in info.siblings or ())
-    )
+    hub = HfApi(endpoint=_endpoint())
+    try:
+        info = hub.model_info(repository, revision=revision, files_metadata=True, timeout=_patience())
+        remotes = tuple(_remote(each) for each in info.siblings or ())
+    except HFValidationError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:  # a portal's sign-in page, say
+        raise HubError(
+            f"{hub.endpoint} does not answer as a hub does", "is this network waiting for you to sign in?"
+        ) from error
+    return Listing(repository=repository, commit=info.sha or "", files=remotes)
 
 
 def _remote(sibling: Any) -> Remote:
@@ -119,9 +125,10 @@ def _translated(what: str, *, begun: bool = False) -> Iterator[None]:
         raise _refused(what, error, error.response.headers, error.response.status_code) from error
     except errors.HFValidationError as error:
         raise HubError(f"the hub has no {what}: {error}") from error
-    except httpx2.HTTPError as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         reason = str(error) or type(error).__name__
-        again = begun or not isinstance(error, httpx2.ConnectError)
+        passing = isinstance(error, httpx2.TimeoutException | httpx2.NetworkError | httpx2.ProtocolError)
+        again = passing and (begun or not isinstance(error, httpx2.ConnectError))
         raise HubError(f"the network failed at {what}: {reason}", "audio-to-image models get", again=again) from error
 
 
