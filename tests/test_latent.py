@@ -75,7 +75,8 @@ def text_encoder(dtype=np.int64) -> Pretended:
 
 def unet(batch=None, rank=3, clock=(None,), clock_type=np.float32) -> Pretended:
     def answer(sample, timestep, encoder_hidden_states):
-        seen = encoder_hidden_states.reshape(len(sample), -1).mean(axis=1)[:, None, None, None]
+        context = encoder_hidden_states if rank == 3 else encoder_hidden_states[:, :, 0].transpose(0, 2, 1)
+        seen = np.einsum("btc,t,c->b", context, np.cos(np.arange(LENGTH)), np.arange(WIDTH))[:, None, None, None] / 3
         return {"noise_pred": np.tanh(0.7 * sample + seen + np.mean(timestep) / 5000).astype(np.float32)}
 
     context = (batch, None, WIDTH) if rank == 3 else (batch, WIDTH, 1, LENGTH)
@@ -147,6 +148,15 @@ def test_the_unet_may_take_one_picture_or_two_in_either_layout(graph, guidance):
     assert np.abs(seen.pixels.astype(int) - expected.pixels).max() <= 1
 
 
+def test_guidance_leads_from_the_negative_prompt_to_the_prompt_and_beyond():
+    ignored, followed, led = (
+        paint(painter(), prompt=prompt, negative="a dragon", guidance=guidance, steps=2)[0].estimate
+        for prompt, guidance in (("a dragon", 1.0), ("a red house", 1.0), ("a red house", 3.0))
+    )
+    assert np.abs(followed - ignored).max() > 0.1
+    assert np.abs(led - (ignored + 3.0 * (followed - ignored))).max() < 1e-4
+
+
 def test_without_guidance_an_open_batch_is_asked_for_one_picture_only():
     graph = unet()
     paint(painter(unet=graph), guidance=1.0)
@@ -155,8 +165,8 @@ def test_without_guidance_an_open_batch_is_asked_for_one_picture_only():
 
 def test_types_are_those_that_the_graph_declares():
     graph, words = unet(clock_type=np.int64), text_encoder(dtype=np.float32)
-    paint(painter(unet=graph, text_encoder=words), sampler="euler", spacing="linspace")
-    assert [int(call["timestep"][0]) for call in graph.calls] == [999, 666, 333, 0]
+    paint(painter(unet=graph, text_encoder=words), sampler="euler", spacing="linspace", steps=5)
+    assert [int(call["timestep"][0]) for call in graph.calls] == [999, 749, 500, 250, 0]
 
 
 def test_a_unet_for_more_pictures_than_two_is_refused():

@@ -79,11 +79,11 @@ def dpm_solver(eye: Eye, latents: Array, hops: Sequence[Hop], _chance: Chance) -
     """DPM-Solver++(2M), 2211.01095, algorithm 2; the first and the last hop are of first order."""
     before: Array | None = None
     reach_before = 0.0
-    for index, hop in enumerate(hops):
+    for hop in hops:
         start, end = hop.start, hop.end
         clean, _ = eye.split(latents, start)
         aim, reach = clean, 0.0
-        if index < len(hops) - 1:
+        if end.noise > 0:  # the last hop reaches infinitely far
             reach = log(end.signal / end.noise) - log(start.signal / start.noise)
             if before is not None:
                 aim = clean + (0.5 * reach / reach_before) * (clean - before)
