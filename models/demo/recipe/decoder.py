@@ -21,10 +21,11 @@ from diffusers.models.autoencoders.vae import Decoder
 from latents import CHANNELS, PATCH, Patches
 from torch import Tensor
 from torch.nn import functional
-from train_pictures import save
+from train_pictures import report, save
 
 SIZES, NOISE, CROP, CROPS = (16, 32, 48, 64, 96), 0.07, 128, 4
 BORDERS = 0.5
+RATE, SAVE_SECONDS = 2e-3, 120
 
 
 def decoder() -> Decoder:
@@ -74,39 +75,49 @@ def loss(model: Decoder, latents: Tensor, pixels: Tensor) -> Tensor:
     return functional.mse_loss(guess, pixels) * 4 + functional.l1_loss(guess, pixels) + edges
 
 
-def train(folder: Path, steps: int, rate: float, save_seconds: float) -> None:
-    """Train, or go on training."""
-    torch.set_num_threads(1)
+def begin(path: Path) -> tuple[Decoder, torch.optim.AdamW, int]:
+    """Return decoder, optimiser and step: those of the checkpoint, if there is one."""
     torch.manual_seed(2)
-    patches, model, path, first = Patches.load(folder / "shards" / "patches.npz"), decoder(), folder / "decoder.pt", 0
-    model = model.to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(model.parameters(), rate, betas=(0.9, 0.98), weight_decay=1e-4)
-    if path.exists():
-        state: dict[str, Any] = torch.load(path, weights_only=True)
-        model.load_state_dict(state["model"])
+    model = decoder().to(memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(model.parameters(), RATE, betas=(0.9, 0.98), weight_decay=1e-4)
+    if not path.exists():
+        return model, optimiser, 0
+    state: dict[str, Any] = torch.load(path, weights_only=True)
+    model.load_state_dict(state["model"])
+    if "optimiser" in state:  # a thawed checkpoint has none
         optimiser.load_state_dict(state["optimiser"])
-        first = state["step"]
+    return model, optimiser, state["step"]
+
+
+def learn(model: Decoder, optimiser: torch.optim.AdamW, batch: tuple[Tensor, Tensor], rate: float) -> float:
+    """Take one step, and return its loss."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    optimiser.zero_grad()
+    error = loss(model, *batch)
+    error.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimiser.step()
+    return error.item()
+
+
+def train(folder: Path, steps: int) -> None:
+    """Train, or go on training; the second half of the steps slows down to a fiftieth."""
+    torch.set_num_threads(1)
+    patches, path = Patches.load(folder / "shards" / "patches.npz"), folder / "decoder.pt"
+    model, optimiser, first = begin(path)
     saved = logged = time.monotonic()
     errors: list[float] = []
     for step in range(first, steps):
         torch.manual_seed(step)
-        for group in optimiser.param_groups:
-            group["lr"] = rate * min(1.0, (step + 1) / 50, max(0.02, (steps - step) / (0.5 * steps)))
-        optimiser.zero_grad()
-        error = loss(model, *crops(3 * 10**6 + step, patches))
-        error.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        errors.append(error.item())
+        rate = RATE * min(1.0, (step + 1) / 50, max(0.02, (steps - step) / (0.5 * steps)))
+        errors.append(learn(model, optimiser, crops(3 * 10**6 + step, patches), rate))
         now, last = time.monotonic(), step + 1 == steps
         if (step + 1) % 50 == 0 or last:
-            with (folder / "decoder.log").open("a") as log:
-                pace = len(errors) * CROPS / (now - logged)
-                log.write(
-                    f"{time.strftime('%H:%M:%S')} step {step + 1} loss {np.mean(errors):.4f} {pace:.1f} crops/s\n"
-                )
+            pace = len(errors) * CROPS / (now - logged)
+            report(folder / "decoder.log", f"step {step + 1} loss {np.mean(errors):.4f} {pace:.1f} crops/s")
             logged, errors = now, []
-        if now - saved > save_seconds or last:
+        if now - saved > SAVE_SECONDS or last:
             save(path, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1})
             saved = now
 
@@ -116,10 +127,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--steps", type=int, default=5000)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--save-seconds", type=float, default=120)
     arguments = parser.parse_args()
-    train(arguments.folder, arguments.steps, arguments.rate, arguments.save_seconds)
+    train(arguments.folder, arguments.steps)
 
 
 if __name__ == "__main__":

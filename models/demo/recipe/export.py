@@ -17,13 +17,24 @@ from typing import Any
 
 import torch
 import vocabulary
+import world
 from decoder import SIZES, decoder
 from diffusion import SCHEDULER, Painter
 from latents import CHANNELS, PATCH, Patches
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
+from train_pictures import save
 from unet import CONFIG
 
+UNPAINTED = set(world.SUBJECTS) - set(world.PAINTED_SUBJECTS)
+ABOUT = {  # what the program cannot read from diffusers' files
+    "name": "demo-picture",
+    "licence": "MIT",
+    "steps": 20,
+    "guidance": 3.0,
+    "sampler": "ddim",
+    "words": [word for word in world.words() if word not in UNPAINTED],
+}
 INDEX = {
     "_class_name": "StableDiffusionPipeline",
     "feature_extractor": [None, None],
@@ -101,6 +112,7 @@ def export(work: Path, folder: Path) -> None:
     part, model = folder.with_suffix(".part"), painter(work)
     shutil.rmtree(part, ignore_errors=True)
     write_json(part / "model_index.json", INDEX)
+    write_json(part / "model.json", ABOUT)
     write_json(part / "unet" / "config.json", {"_class_name": "UNet2DConditionModel"} | CONFIG)
     save_file(halves(model.unet.state_dict()), part / "unet" / "diffusion_pytorch_model.safetensors")
     write_json(part / "scheduler" / "scheduler_config.json", SCHEDULER)
@@ -115,13 +127,42 @@ def export(work: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def freeze(work: Path, folder: Path) -> None:
+    """Write all weights into one small file, and the encoder beside it: enough to go on from on another machine."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = torch.load(work / "decoder.pt", weights_only=True)["model"]
+    part = folder / "pictures.part"
+    save_file(halves(painter(work).state_dict()) | halves(weights, "decoder."), part)
+    part.rename(folder / "pictures.safetensors")
+    shutil.copy(work / "shards" / "patches.npz", folder / "patches.npz")
+
+
+def thaw(folder: Path, work: Path) -> None:
+    """Make checkpoints to resume from out of a frozen one; the optimiser's memory is not in it."""
+    weights = {name: weight.float() for name, weight in load_file(folder / "pictures.safetensors").items()}
+    mark = "decoder."
+    painted = {name: weight for name, weight in weights.items() if not name.startswith(mark)}
+    (work / "shards").mkdir(parents=True, exist_ok=True)
+    shutil.copy(folder / "patches.npz", work / "shards" / "patches.npz")
+    save(work / "painter.pt", {"model": painted, "average": painted, "step": 0, "seen": 0})
+    back = {name.removeprefix(mark): weight for name, weight in weights.items() if name.startswith(mark)}
+    save(work / "decoder.pt", {"model": back, "step": 0})
+
+
 def main() -> None:
-    """Export."""
+    """Export, and freeze or thaw where asked to."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("work", type=Path)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("--folder", type=Path, help="write the diffusers folder there")
+    parser.add_argument("--freeze", type=Path, help="write a small checkpoint into this folder")
+    parser.add_argument("--thaw", type=Path, help="take up the small checkpoint of this folder")
     arguments = parser.parse_args()
-    export(arguments.work, arguments.folder)
+    if arguments.thaw:
+        thaw(arguments.thaw, arguments.work)
+    if arguments.freeze:
+        freeze(arguments.work, arguments.freeze)
+    if arguments.folder:
+        export(arguments.work, arguments.folder)
 
 
 if __name__ == "__main__":

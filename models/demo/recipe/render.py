@@ -28,7 +28,7 @@ def pictures(drawn: Iterable[tuple[int, Scene]]) -> NDArray[np.uint8]:
     return np.stack([scenes.draw(scene, number).picture for number, scene in drawn])
 
 
-def encoder(folder: Path, count: int = 500) -> Patches:
+def encoder(folder: Path, count: int) -> Patches:
     """Return the folder's encoder, made from scenes beyond the training set when it is not there yet."""
     path = folder / "patches.npz"
     if not path.exists():
@@ -53,22 +53,30 @@ def shard(folder: Path, index: int, size: int, patches: Patches) -> None:
     part.rename(folder / f"shard-{index:03}.npz")
 
 
+def draw(folder: Path, count: int, *, fitted: int = 500, part: int = 0, parts: int = 1) -> None:
+    """Draw the shards that are missing, every `parts`-th of them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    patches, size = encoder(folder, fitted), min(SHARD, count)
+    for index in range(part, count // size, parts):
+        if not (folder / f"shard-{index:03}.npz").exists():
+            shard(folder, index, size, patches)
+            print(f"shard {index}", flush=True)
+
+
 def main() -> None:
-    """Draw what is missing."""
+    """Draw what is missing, and say what the encoder loses."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--count", type=int, default=30_000)
+    parser.add_argument("--count", type=int, default=32_000)
     parser.add_argument("--part", default="0/1")
     arguments = parser.parse_args()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    patches, size = encoder(arguments.folder), min(SHARD, arguments.count)
-    unseen = pictures((number, painted.scene(number)) for number in range(2 * 10**6, 2 * 10**6 + 20))
-    print(f"linear round trip: {psnr(patches.decode(patches.encode(unseen)), unseen / 127.5 - 1):.1f} dB", flush=True)
     part, parts = map(int, arguments.part.split("/"))
-    for index in range(part, arguments.count // size, parts):
-        if not (arguments.folder / f"shard-{index:03}.npz").exists():
-            shard(arguments.folder, index, size, patches)
-            print(f"shard {index}", flush=True)
+    draw(arguments.folder, arguments.count, part=part, parts=parts)
+    unseen, patches = (
+        pictures((i, painted.scene(i)) for i in range(2 * 10**6, 2 * 10**6 + 20)),
+        encoder(arguments.folder, 500),
+    )
+    print(f"linear round trip: {psnr(patches.decode(patches.encode(unseen)), unseen / 127.5 - 1):.1f} dB")
 
 
 if __name__ == "__main__":

@@ -9,76 +9,46 @@ train.pid)` gives the machine to others and `-CONT` takes it back.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
-import painted
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from diffusion import TIMES, Painter, signals
 from muon import Muon
-from numpy.typing import NDArray
+from shards import Shards
 from torch import Tensor
-from vocabulary import encode, vocabulary
-from world import Scene
 
-DROPPED = 0.1  # of the captions are empty, so that guidance has something to lead away from
-FOCUS = 5.0  # weight of the loss inside the subject's box
-BUSY = 0.45  # times are 1000 u^BUSY: latents so redundant stay readable until late
+BUSY, EVEN = (
+    0.45,
+    0.25,
+)  # times are 1000 u^BUSY: latents so redundant stay readable until late; a quarter is even, for the grain
 EVERY = 50  # steps between lines of the log
 
 
-@dataclass(kw_only=True)
-class Shards:
-    """Everything drawn so far, in memory."""
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """How to train. `folder` holds `shards/`; checkpoint, log and process ids are written beside them."""
 
     folder: Path
-    names: set[str] = field(default_factory=set)
-    latents: list[NDArray[np.float16]] = field(default_factory=list)
-    weights: list[NDArray[np.float32]] = field(default_factory=list)
-    scenes: list[Scene] = field(default_factory=list)
-    numbers: dict[str, int] = field(default_factory=vocabulary)
-
-    def look(self) -> None:
-        """Take in the shards that are new."""
-        for path in sorted(self.folder.glob("shard-???.npz")):
-            if path.name in self.names:
-                continue
-            with np.load(path) as arrays:
-                self.latents.extend(arrays["latents"])
-                self.weights.extend(focus(box) for box in arrays["boxes"])
-                self.scenes.extend(
-                    Scene(**told | {"said": frozenset(told["said"])}) for told in json.loads(str(arrays["scenes"]))
-                )
-            self.names.add(path.name)
-
-    def batch(self, size: int, random: Random) -> tuple[Tensor, Tensor, Tensor]:
-        """Choose latents, weights of their loss, and tokens of a caption made for the occasion."""
-        chosen = [random.randrange(len(self.latents)) for _ in range(size)]
-        latents = torch.from_numpy(np.stack([self.latents[i] for i in chosen])).float()
-        weights = torch.from_numpy(np.stack([self.weights[i] for i in chosen]))
-        texts = ["" if random.random() < DROPPED else painted.caption(self.scenes[i], random) for i in chosen]
-        return latents, weights[:, None], torch.tensor([encode(text, self.numbers) for text in texts])
-
-
-def focus(box: NDArray[np.int16]) -> NDArray[np.float32]:
-    """Return the loss's weights (32, 32): FOCUS wherever the subject's box reaches, one elsewhere."""
-    left, top, right, bottom = box // 16
-    weights = np.ones((32, 32), np.float32)
-    weights[top : bottom + 1, left : right + 1] = FOCUS
-    return weights
+    steps: int = 10_000
+    batch: int = 24
+    processes: int = 2
+    rate: float = 1e-3
+    seed: int = 1
+    save_seconds: float = 180
 
 
 def loss(model: torch.nn.Module, keep: Tensor, latents: Tensor, weights: Tensor, tokens: Tensor) -> Tensor:
     """Return the weighted error of the velocity at random times."""
-    times = (TIMES * torch.rand(len(latents)) ** BUSY).long().clamp(max=TIMES - 1)
+    powers = torch.where(torch.rand(len(latents)) < EVEN, 1.0, BUSY)
+    times = (TIMES * torch.rand(len(latents)) ** powers).long().clamp(max=TIMES - 1)
     a = keep[times][:, None, None, None]
     s, noise = (1 - a * a).sqrt(), torch.randn_like(latents)
     noisy = (a * latents + s * noise).contiguous(memory_format=torch.channels_last)
@@ -135,7 +105,8 @@ class Run:
         if path.exists():
             state = torch.load(path, weights_only=True)
             for name in ("model", "average", "optimiser"):
-                getattr(self, name).load_state_dict(state[name])
+                if name in state:  # a thawed checkpoint has no optimiser
+                    getattr(self, name).load_state_dict(state[name])
             self.step, self.seen = state["step"], state["seen"]
 
     def keep(self) -> None:
@@ -144,89 +115,90 @@ class Run:
         save(self.folder / "painter.pt", parts | {"step": self.step, "seen": self.seen})
 
 
-def begin(place: int, arguments: argparse.Namespace, meeting: str) -> Run:
+def begin(place: int, lesson: Lesson, meeting: str) -> Run:
     """Join the other processes; all hold the same weights."""
     torch.set_num_threads(1)
-    if arguments.processes > 1:
-        dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=place, world_size=arguments.processes)
-    torch.manual_seed(arguments.seed)
+    if lesson.processes > 1:
+        dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=place, world_size=lesson.processes)
+    torch.manual_seed(lesson.seed)
     model, average = Painter().to(memory_format=torch.channels_last), Painter()
     average.load_state_dict(model.state_dict())
-    optimiser = Muon(model.named_parameters(), arguments.rate)
-    run = Run(folder=arguments.folder, model=model, average=average, optimiser=optimiser)
+    optimiser = Muon(model.named_parameters(), lesson.rate)
+    run = Run(folder=lesson.folder, model=model, average=average, optimiser=optimiser)
     run.resume()
     return run
 
 
-def learn(run: Run, place: int, arguments: argparse.Namespace, batch: tuple[Tensor, Tensor, Tensor]) -> float:
+def learn(run: Run, place: int, lesson: Lesson, batch: tuple[Tensor, Tensor, Tensor]) -> float:
     """Take one step, and return its loss."""
-    torch.manual_seed(arguments.seed + run.step * arguments.processes + place)
+    torch.manual_seed(lesson.seed + run.step * lesson.processes + place)
     run.optimiser.zero_grad()
     error = loss(run.model, signals(), *batch)
     error.backward()
-    gather(run.model, arguments.processes)
+    gather(run.model, lesson.processes)
     torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
     for group in run.optimiser.param_groups:
-        group["lr"] = rate(run.step, arguments.steps, arguments.rate)
+        group["lr"] = rate(run.step, lesson.steps, lesson.rate)
     run.optimiser.step()
     follow(run.average, run.model, run.step)
     run.step += 1
-    run.seen += arguments.batch * arguments.processes
+    run.seen += lesson.batch * lesson.processes
     return error.item()
 
 
-def train(place: int, arguments: argparse.Namespace, meeting: str) -> None:
-    """Train in one process of `arguments.processes`; the first one keeps the log and the checkpoint."""
-    run, shards = begin(place, arguments, meeting), Shards(folder=arguments.folder / "shards")
+def train(place: int, lesson: Lesson, meeting: str) -> None:
+    """Train in one process of `lesson.processes`; the first one keeps the log and the checkpoint."""
+    run, shards = begin(place, lesson, meeting), Shards(folder=lesson.folder / "shards")
     saved = logged = time.monotonic()
     losses: list[float] = []
-    while run.step < arguments.steps:
+    while run.step < lesson.steps:
         if run.step % 200 == 0 or not losses:
             shards.look()
-        batch = shards.batch(arguments.batch, Random(f"{arguments.seed} {run.step} {place}"))
-        losses.append(learn(run, place, arguments, batch))
-        done = run.step == arguments.steps
+        batch = shards.batch(lesson.batch, Random(f"{lesson.seed} {run.step} {place}"))
+        losses.append(learn(run, place, lesson, batch))
+        done = run.step == lesson.steps
         if place or (run.step % EVERY and not done):
             continue
         now = time.monotonic()
-        pace = len(losses) * arguments.batch * arguments.processes / (now - logged)
+        pace = len(losses) * lesson.batch * lesson.processes / (now - logged)
         line = f"step {run.step} samples {run.seen} loss {np.mean(losses):.4f} {pace:.1f}/s"
-        report(arguments.folder, f"{line} {len(shards.latents)} scenes")
+        report(lesson.folder / "train.log", f"{line} {len(shards.latents)} scenes")
         logged, losses = now, []
-        if now - saved > arguments.save_seconds or done:
+        if now - saved > lesson.save_seconds or done:
             run.keep()
             saved = now
 
 
-def report(folder: Path, line: str) -> None:
-    """Add a line to the log."""
-    with (folder / "train.log").open("a") as log:
+def report(path: Path, line: str) -> None:
+    """Add a line to a log."""
+    with path.open("a") as log:
         log.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+
+
+def teach(lesson: Lesson) -> None:
+    """Train, or go on training, in processes of one thread each."""
+    meeting = lesson.folder.resolve() / f"meeting-{os.getpid()}"
+    processes = mp.get_context("spawn")
+    workers = [processes.Process(target=train, args=(i, lesson, str(meeting))) for i in range(lesson.processes)]
+    for worker in workers:
+        worker.start()
+    (lesson.folder / "train.pid").write_text(" ".join(str(worker.pid) for worker in workers) + "\n")
+    for worker in workers:
+        worker.join()
+    (lesson.folder / "train.pid").unlink(missing_ok=True)
+    meeting.unlink(missing_ok=True)
+    if any(worker.exitcode for worker in workers):
+        raise SystemExit(f"training ended early; see {lesson.folder / 'train.log'}, and start it again to go on")
 
 
 def main() -> None:
     """Train, or go on training."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--steps", type=int, default=12_000)
-    parser.add_argument("--batch", type=int, default=16, help="samples a process and step")
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--save-seconds", type=int, default=180)
-    arguments = parser.parse_args()
-    meeting = arguments.folder.resolve() / f"meeting-{os.getpid()}"
-    workers = [
-        mp.get_context("spawn").Process(target=train, args=(place, arguments, str(meeting)))
-        for place in range(arguments.processes)
-    ]
-    for worker in workers:
-        worker.start()
-    (arguments.folder / "train.pid").write_text(" ".join(str(worker.pid) for worker in workers) + "\n")
-    for worker in workers:
-        worker.join()
-    meeting.unlink(missing_ok=True)
-    raise SystemExit(max(abs(worker.exitcode or 0) for worker in workers))
+    parser.add_argument("--steps", type=int, default=Lesson.steps)
+    parser.add_argument("--batch", type=int, default=Lesson.batch, help="samples a process and step")
+    parser.add_argument("--processes", type=int, default=Lesson.processes)
+    teach(Lesson(**vars(parser.parse_args())))
 
 
 if __name__ == "__main__":
