@@ -84,7 +84,7 @@ ask() {
     [ -z "$yes" ] || return 0
     [ -t 0 ] || die "there is nobody to ask" "add --yes"
     printf 'Go ahead? [Y/n] ' >&2
-    read -r answer
+    read -r answer || answer=n
     case $answer in '' | [yY]*) ;; *) say "Nothing was changed."; exit 130 ;; esac
 }
 

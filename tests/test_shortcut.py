@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import base64
+import os
 import plistlib
 import shutil
 import subprocess
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,11 @@ import pytest
 from orchestrator import shortcut
 from orchestrator.errors import AudioToImageError
 from orchestrator.shortcut import QUICK_ACTION, TALKING, Shortcut
+from tests.microphone import Microphone, microphone
 
+__all__ = ["microphone"]
+
+DEMO = Path(__file__).parent.parent / "models" / "demo"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 BARE = "/usr/bin:/bin:/usr/sbin:/sbin"
 PREFIX = "is.workflow.actions."
@@ -27,9 +35,9 @@ def program(path: Path, text: str) -> Path:
     return path
 
 
-def run(text: str, *arguments: str, shell: str = "/bin/sh", home: Path = Path("/")) -> str:
+def run(text: str, *arguments: str, shell: str = "/bin/sh", home: Path = Path("/"), beside: Sequence[str] = ()) -> str:
     """Run a shortcut's text as the app does: no profile, a bare PATH, nothing else in the environment."""
-    command = ["env", "-i", f"PATH={BARE}", f"HOME={home}", shell, "-c", text, shell, *arguments]
+    command = ["env", "-i", f"PATH={BARE}", f"HOME={home}", *beside, shell, "-c", text, shell, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
     assert not done.stderr
     return done.stdout
@@ -161,6 +169,20 @@ def test_the_quick_action_says_what_our_real_command_could_not_do(tmp_path: Path
     assert out.startswith("error: ")
     assert "nothing.wav" in out
     assert not list(tmp_path.glob("*.png"))
+
+
+@pytest.mark.skipif(not (DEMO / "PICTURES.md").exists(), reason="the demo models are not made yet")
+def test_what_is_said_into_a_real_microphone_comes_out_as_a_picture(
+    microphone: Microphone, recording: Path, isolated: Path
+) -> None:
+    where = [f"{name}={os.environ[name]}" for name in ("XDG_RUNTIME_DIR", "AUDIO_TO_IMAGE_DATA", "OMP_NUM_THREADS")]
+    with ThreadPoolExecutor() as pool:
+        shown = pool.submit(run, TALKING.text(shortcut.our_command()), home=isolated, beside=where)
+        while not shown.done() and not list(isolated.rglob("*.part.wav")):
+            time.sleep(0.05)
+        microphone.play(recording)
+    assert "error:" not in shown.result()
+    assert base64.b64decode(shown.result()).startswith(PNG[:8])
 
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="no shellcheck")
