@@ -76,7 +76,7 @@ def text_encoder(dtype=np.int64) -> Pretended:
 def unet(batch=None, rank=3, clock=(None,), clock_type=np.float32) -> Pretended:
     def answer(sample, timestep, encoder_hidden_states):
         context = encoder_hidden_states if rank == 3 else encoder_hidden_states[:, :, 0].transpose(0, 2, 1)
-        seen = np.einsum("btc,t,c->b", context, np.cos(np.arange(LENGTH)), np.arange(WIDTH))[:, None, None, None] / 3
+        seen = np.einsum("btc,t,c->b", context, np.cos(np.arange(LENGTH)), np.arange(WIDTH))[:, None, None, None] / 9
         return {"noise_pred": np.tanh(0.7 * sample + seen + np.mean(timestep) / 5000).astype(np.float32)}
 
     context = (batch, None, WIDTH) if rank == 3 else (batch, WIDTH, 1, LENGTH)
@@ -153,7 +153,7 @@ def test_guidance_leads_from_the_negative_prompt_to_the_prompt_and_beyond():
         paint(painter(), prompt=prompt, negative="a dragon", guidance=guidance, steps=2)[0].estimate
         for prompt, guidance in (("a dragon", 1.0), ("a red house", 1.0), ("a red house", 3.0))
     )
-    assert np.abs(followed - ignored).max() > 0.1
+    assert np.abs(followed - ignored).max() > 0.03
     assert np.abs(led - (ignored + 3.0 * (followed - ignored))).max() < 1e-4
 
 
