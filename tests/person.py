@@ -81,8 +81,8 @@ class Person:
 
     @property
     def text(self) -> str:
-        """All that was drawn, without the sequences that drew it."""
-        return SEQUENCE.sub("", self.raw).replace("\r\n", "\n")
+        """All that was drawn, one line a drawing, without the sequences that drew it."""
+        return SEQUENCE.sub("", self.raw).replace("\r\n", "\n").replace("\r", "\n")
 
     def company(self) -> list[int]:
         """Find the program's processes: all that inherited its mark."""
