@@ -146,7 +146,17 @@ def folder_with(folder: Path, *names: str) -> Path:
 )
 def test_auto_is_a_fixed_rule(tmp_path, monkeypatch, names, system, engine):
     monkeypatch.setattr(sys, "platform", system)
-    assert choose(folder_with(tmp_path, *names), "auto") == engine
+    assert choose(folder_with(tmp_path, *names), "auto") == (engine, tmp_path)
+
+
+@pytest.mark.parametrize(("system", "engine"), [("darwin", "coreml"), ("linux", "onnx")])
+def test_a_model_in_two_forms_keeps_each_in_a_folder_of_its_own(tmp_path, monkeypatch, system, engine):
+    monkeypatch.setattr(sys, "platform", system)
+    for form, name in (("onnx", "unet.onnx"), ("coreml", "Unet.mlpackage")):
+        (tmp_path / form).mkdir()
+        (tmp_path / form / name).touch()
+    assert choose(tmp_path, "auto") == (engine, tmp_path / engine)
+    assert choose(tmp_path, "openvino") == ("openvino", tmp_path / "onnx")
 
 
 def test_an_engine_that_the_folder_is_not_for_is_refused(tmp_path):
@@ -155,7 +165,7 @@ def test_an_engine_that_the_folder_is_not_for_is_refused(tmp_path):
         choose(tmp_path, "coreml")
     with pytest.raises(Misuse, match="no engine 'magic'"):
         choose(tmp_path, "magic")
-    assert [choose(tmp_path, engine) for engine in ("onnx", "openvino")] == ["onnx", "openvino"]
+    assert [choose(tmp_path, engine)[0] for engine in ("onnx", "openvino")] == ["onnx", "openvino"]
     assert set(PAINTERS) == {"coreml", "onnx", "openvino"}
 
 

@@ -125,11 +125,11 @@ def open_painter(
     """Choose an engine for a model's folder and open it; nothing heavy is loaded before `load`."""
     from orchestrator.paint.folder import choose
 
-    chosen = choose(folder, engine)
+    chosen, place = choose(folder, engine)
     _check_choice("compute unit", compute_unit, COMPUTE_UNITS)
     _check_range("threads", threads, 1, 1024)
     module, function = PAINTERS[chosen].split(":")
-    painter: Painter = getattr(import_module(module), function)(folder, compute_unit=compute_unit, threads=threads)
+    painter: Painter = getattr(import_module(module), function)(place, compute_unit=compute_unit, threads=threads)
     return painter
 
 

@@ -27,23 +27,29 @@ def core_ml(folder: Path, piece: str) -> Path | None:
     return next((path for path in paths if path.exists()), None)
 
 
-def choose(folder: Path, engine: str) -> str:
-    """Choose the engine for a folder.
+def choose(folder: Path, engine: str) -> tuple[str, Path]:
+    """Choose the engine for a model, and the folder that its graphs stand in.
 
     `auto` is Core ML for its graphs on a Mac, else ONNX Runtime for its own. OpenVINO, an extra, is for who asks.
+    A model that comes in both forms keeps each in a folder of its own, `onnx` and `coreml`.
     """
     if not folder.is_dir():
         raise ModelMissing(f"there is no picture model in {folder}", GET)
-    onnx = (folder / ONNX_UNET).exists()
-    apple = any(core_ml(folder, piece) for piece in ("unet", "unet_chunk1"))
+    onnx = next((place for place in (folder, folder / "onnx") if (place / ONNX_UNET).exists()), None)
+    apple = next((place for place in (folder, folder / "coreml") if _has_core_ml(place)), None)
+    fits = {"coreml": apple, "onnx": onnx, "openvino": onnx}
     if not onnx and not apple:
         raise ModelMissing(f"{folder} holds no picture model: neither {ONNX_UNET} nor Unet.mlmodelc", GET)
     if engine == "auto":
-        return "coreml" if apple and (sys.platform == "darwin" or not onnx) else "onnx"
-    fits = {"coreml": apple, "onnx": onnx, "openvino": onnx}
+        engine = "coreml" if apple and (sys.platform == "darwin" or not onnx) else "onnx"
     if engine not in fits:
         raise Misuse(f"there is no engine {engine!r}", f"choose one of: auto, {', '.join(fits)}")
-    if not fits[engine]:
+    place = fits[engine]
+    if not place:
         wants = "Core ML" if engine == "coreml" else "ONNX"
         raise AudioToImageError(f"{engine} wants {wants} graphs, and {folder} has none", "choose --engine auto")
-    return engine
+    return engine, place
+
+
+def _has_core_ml(folder: Path) -> bool:
+    return any(core_ml(folder, piece) for piece in ("unet", "unet_chunk1"))
