@@ -27,7 +27,9 @@ TURN_SIGNS = "\N{EN DASH}\N{EM DASH}\N{HORIZONTAL BAR}-"  # the hyphen last: the
 TURN = re.compile(
     rf"^(?:[^\S\n]|[{GAP}{STOPS}])*(?:[{TURN_SIGNS}]|>>+)(?:[^\S\n]|[{GAP}{STOPS}{TURN_SIGNS}]|>>+)*", re.M
 )
-EMPTY_QUOTES = re.compile(rf"""(?:"{GAP}+"|“{GAP}+”|'{GAP}+'|‘{GAP}+’|«{GAP}+»|「{GAP}+」|『{GAP}+』|《{GAP}+》)""")
+EMPTY_QUOTES = re.compile(
+    rf"""(?:"{GAP}+"|“{GAP}+”|'{GAP}+'|‘{GAP}+’|«{GAP}+»|»{GAP}+«|「{GAP}+」|『{GAP}+』|《{GAP}+》)"""
+)
 AROUND_GAP = re.compile(rf" ?{GAP}[ {GAP}{STOPS}]*")
 # Letters of scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, kana, Han.
 SPACELESS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")

@@ -100,6 +100,7 @@ def test_what_people_write_stays(text):
         ("[Music], a cat", "a cat"),
         ("a cat [laughs]!", "a cat!"),
         ('"[Music]" a cat', "a cat"),
+        ("»[Musik]« a cat", "a cat"),
         ("a cat\n\n  and\ta dog ", "a cat and a dog"),
         ("[Music]...", ""),
         ("...", ""),
