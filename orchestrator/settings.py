@@ -66,9 +66,10 @@ class Settings:
 
     @property
     def models(self) -> Path:
-        """Where fetched models stand: in a checkout's own models/, else among the data."""
-        checkout = shipped_models()
-        return checkout if (checkout.parent / "pyproject.toml").exists() else self.data / "models"
+        """Where fetched models stand: in a checkout's own models/, unless `data` says otherwise, else among the data."""
+        shipped = shipped_models()
+        ours = self.data == default_data() and (shipped.parent / "pyproject.toml").exists()
+        return shipped if ours else self.data / "models"
 
 
 def shipped_models() -> Path:
