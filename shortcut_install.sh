@@ -209,7 +209,7 @@ prepare() {
 source_sum() {
     (
         cd "$here"
-        find orchestrator models pyproject.toml requirements.lock \
+        find orchestrator models/catalogue.toml models/demo pyproject.toml requirements.lock \
             \( -name __pycache__ -o -path models/demo/work -o -path models/demo/recipe \) -prune -o -type f -exec cat {} +
     ) | cksum
 }
