@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 import tiny
 import torch
+import transformers
 from diffusers.models.autoencoders import vae as vae_module
 from diffusers.pipelines.stable_diffusion import pipeline_stable_diffusion, pipeline_stable_diffusion_img2img
 from diffusers.schedulers import scheduling_euler_ancestral_discrete, scheduling_lcm
+from PIL import Image
 
 from orchestrator.paint import SAMPLERS, Request, latent, open_painter
+from orchestrator.paint.pixels import clip_view
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # torch beside numpy 2
 NOISY_MODULES = (
@@ -29,6 +32,7 @@ SCHEDULERS = {
     "ddim": diffusers.DDIMScheduler,
     "lcm": diffusers.LCMScheduler,
 }
+PROMPT = "a red house by the sea, wow!"
 LATENT_TOLERANCE = (
     2e-4  # the largest difference seen is 8.7e-5 (lcm; the others stay below 2.9e-5), of latents up to 9.6
 )
@@ -44,7 +48,7 @@ class Reference:
 
 
 def ask(**changes) -> Request:
-    asked = {"prompt": "a red house by the sea, wow!", "negative": "blurry", "seed": 5, "steps": 4, "guidance": 5.0}
+    asked = {"prompt": PROMPT, "negative": "blurry", "seed": 5, "steps": 4, "guidance": 5.0}
     return Request(**{"sampler": "dpm++2m", "spacing": "leading", **asked, **changes})
 
 
@@ -153,6 +157,26 @@ def test_prompt_negative_prompt_and_guidance_each_change_the_picture(model):
     ]
     for other in pictures[1:]:
         assert np.abs(pictures[0] - other).max() > 10 * PIXEL_TOLERANCE
+
+
+def test_a_picture_that_the_models_own_checker_flags_is_black_here_and_there(tmp_path, monkeypatch):
+    torch.set_num_threads(1)
+    saved = tiny.add_checker(tiny.save("1", tmp_path / "diffusers"), threshold=-1.0)
+    step = last(open_painter(tiny.to_onnx(saved, tmp_path / "onnx"), threads=1).paint(ask(steps=1)))
+    pipeline = diffusers.StableDiffusionPipeline.from_pretrained(saved)
+    pipeline.set_progress_bar_config(disable=True)
+    result = pipeline(PROMPT, num_inference_steps=1, output_type="np")
+    assert result.nsfw_content_detected == [True]
+    assert step.flagged
+    assert not step.pixels.any()
+    assert not result.images.any()
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (512, 512), (300, 451)])
+def test_the_checker_sees_what_clips_own_processor_shows_it(height, width):
+    pixels = np.random.RandomState(1).randint(0, 256, (height, width, 3), np.uint8)
+    reference = transformers.CLIPImageProcessorPil()(Image.fromarray(pixels), return_tensors="np")["pixel_values"][0]
+    assert np.abs(clip_view(pixels) - reference).max() < 1e-5
 
 
 def last(steps):

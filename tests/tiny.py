@@ -8,6 +8,7 @@ import diffusers
 import numpy as np
 import torch
 import transformers
+from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 
 from orchestrator.convert import convert
 
@@ -58,6 +59,22 @@ def text_encoder(settings):
         initializer_factor=8.0,  # or prompts would hardly differ
     )
     return transformers.CLIPTextModel(config)
+
+
+def add_checker(folder: Path, threshold: float) -> Path:
+    """Give a saved model a safety checker: at threshold -1 it flags everything, at 1 nothing."""
+    vision = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = transformers.CLIPConfig(vision_config={**vision, "patch_size": 32}, projection_dim=8)
+    checker = StableDiffusionSafetyChecker(config)
+    checker.concept_embeds.data = torch.randn(17, 8)
+    checker.concept_embeds_weights.data.fill_(threshold)
+    checker.save_pretrained(folder / "safety_checker")
+    transformers.CLIPImageProcessorPil().save_pretrained(folder / "feature_extractor")
+    index = json.loads((folder / "model_index.json").read_text())
+    index["safety_checker"] = ["stable_diffusion", "StableDiffusionSafetyChecker"]
+    index["feature_extractor"] = ["transformers", "CLIPImageProcessorPil"]
+    (folder / "model_index.json").write_text(json.dumps(index))
+    return folder
 
 
 def unet(settings):

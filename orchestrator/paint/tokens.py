@@ -62,7 +62,7 @@ def _tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]], paddin
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False)])
     # The padding token is special, so a "!" in a prompt becomes Stable Diffusion 2's padding: in the reference too.
     special = dict.fromkeys((START, END, *(word for word, number in vocabulary.items() if number == padding)))
-    tokenizer.add_special_tokens([AddedToken(word, special=True, normalized=False) for word in special])
+    tokenizer.add_special_tokens([AddedToken(word, special=True) for word in special])
     return tokenizer
 
 
