@@ -8,13 +8,13 @@ import subprocess
 import sys
 import threading
 import time
+from difflib import SequenceMatcher
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from microphone import SOURCE, Microphone, microphone
-from parrot import Parrot
 from sounds import say
 
 from orchestrator import sound
@@ -22,6 +22,7 @@ from orchestrator.errors import AudioToImageError, Cancelled, Misuse
 from orchestrator.hear import listen, open_hearer
 from orchestrator.record import Level, Opened, Recorded, Stop, devices, record, recover
 from orchestrator.record.microphone import system
+from orchestrator.settings import demo_models
 from orchestrator.voice import Voice, spans
 
 __all__ = ["microphone"]
@@ -34,8 +35,20 @@ list(record(Path(sys.argv[1]), seconds=60))
 """
 
 
-def children() -> set[int]:
-    return {int(each) for task in Path("/proc/self/task").iterdir() for each in (task / "children").read_text().split()}
+def children(pid: int | str = "self") -> set[int]:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return {int(each) for task in tasks for each in (task / "children").read_text().split()}
+
+
+def gone(pid: int) -> bool:
+    """Tell whether a process that is not our child ends within five seconds."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        stat = Path(f"/proc/{pid}/stat")
+        if not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] == "Z":
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def test_the_microphone_is_listed_as_the_default_one(microphone: Microphone):
@@ -72,13 +85,26 @@ def test_speech_played_into_it_is_recorded_until_it_ends(microphone: Microphone,
     recorded = events[-1]
     assert recorded.why == "silence"
     assert 2.0 < recorded.seconds < 10.0
-    (spoken,) = spans(sound.read(recorded.path))
-    assert 1.5 < spoken.end - spoken.start < 2.5
+    found = spans(sound.read(recorded.path))
+    assert 1.5 < found[-1].end - found[0].start < 3.5
     assert max(each.level for each in events if isinstance(each, Level)) > -30
-    hearer = open_hearer(Parrot(words=("a", "red", "lighthouse")).write(tmp_path / "ggml-parrot.bin"))
-    *_, heard = listen(hearer, sound.pieces(sound.read(recorded.path), hearer.longest), spans)
+
+
+@pytest.mark.xfail(strict=True, reason="random weights; drop this mark with the trained ones")
+def test_what_is_said_into_the_microphone_is_heard(microphone: Microphone, tmp_path: Path):
+    said = "a white lighthouse by the sea at night"
+    voice, stop = Voice(), Stop()
+    for event in record(tmp_path / "r.wav", seconds=30.0, stop=stop):
+        if isinstance(event, Opened):
+            microphone.play(demo_models() / "recordings" / "02.wav")
+        if isinstance(event, Level):
+            voice.listen(event.samples)
+            if voice.finished(0.6):
+                stop("silence")
+    hearer = open_hearer(demo_models() / "ggml-demo.bin")
+    *_, heard = listen(hearer, sound.pieces(sound.read(tmp_path / "r.wav"), hearer.longest), spans)
     hearer.unload()
-    assert heard.text == "a red lighthouse"
+    assert SequenceMatcher(None, said.split(), heard.text.split()).ratio() > 0.8
 
 
 def test_a_key_keeps_what_was_recorded_and_closing_keeps_it_too(microphone: Microphone, tmp_path: Path):
@@ -150,9 +176,11 @@ def test_a_killed_recorder_leaves_a_file_that_opens_and_is_recovered_whole(micro
         while not (part.exists() and part.stat().st_size > 60_000) and time.monotonic() < deadline:
             time.sleep(0.02)
         assert recover(tmp_path) == ()  # a live process holds it
+        (ffmpeg,) = children(recorder.pid)
     finally:
         recorder.kill()
         recorder.communicate()
+    assert gone(ffmpeg)
     on_disk = (part.stat().st_size - sound.HEADER_BYTES) // 2
     opened = sum(map(len, sound.read(part)))
     assert on_disk - opened <= 8_000 + 1_600  # half a second, and the block that was being written
