@@ -1,4 +1,4 @@
-"""A diffusers-format Stable Diffusion folder comes in, a folder that our painters open goes out: Core ML packages or ONNX graphs.
+"""A diffusers-format Stable Diffusion folder comes in; Core ML packages or ONNX graphs that our painters open go out.
 
 Both formats have the same graphs with the same inputs and outputs, named and shaped as in Apple's Core ML models:
 
@@ -6,7 +6,7 @@ Both formats have the same graphs with the same inputs and outputs, named and sh
     unet           sample, timestep, encoder_hidden_states (2, width, 1, tokens) -> noise_pred
     vae_decoder    z (1, channels, height, width)                             -> image, in -1..1
     vae_encoder    x, in -1..1                                                -> latent: mean, then log variance
-    safety_checker clip_input, images, adjustment                             -> filtered_images, has_nsfw_concepts, concept_scores
+    safety_checker clip_input, images, adjustment -> filtered_images, has_nsfw_concepts, concept_scores
 
 torch, diffusers and their kin are needed here and nowhere else in the program (the `convert` extra).
 """
@@ -56,18 +56,17 @@ def convert(
 
     model = open_source(source)
     tokenizer.check(model)
+    count = len(model.pieces) + 1
     with _beside(target) as folder:
-        yield from _pieces(model, folder, to, palettize, weights)
-        yield Progress(
-            piece="model.json", what="describing the model", index=len(model.pieces) + 1, count=len(model.pieces) + 1
-        )
+        yield Progress(piece="model.json", what="describing the model", index=1, count=count)
         _describe(model, target.name, folder)
+        yield from _pieces(model, folder, to, palettize, weights)
 
 
 def _pieces(model: Source, folder: Path, to: str, palettize: int | None, weights: str) -> Iterator[Progress]:
     from orchestrator.convert import graphs
 
-    for index, name in enumerate(model.pieces, start=1):
+    for index, name in enumerate(model.pieces, start=2):
         progress = partial(Progress, piece=name, index=index, count=len(model.pieces) + 1)
         yield progress(what="reading the weights")
         graph = graphs.read(model, name, for_onnx=to == "onnx")

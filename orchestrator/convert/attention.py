@@ -1,4 +1,4 @@
-"""Attention, written so that each format gets the form that it runs fastest: takes the place of diffusers' own in a model to be converted."""
+"""Attention and gates in the form that each format runs fastest; they take the place of diffusers' own in a model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class FusedAttention(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
+    def forward(_: Any, query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
         query, key, value = (_split(each, heads) for each in (query, key, value))
         return functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
 
@@ -33,7 +33,8 @@ def plain_attention(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Te
 
 def _split(tokens: Tensor, heads: int) -> Tensor:
     """Batch, tokens, width -> batch, heads, tokens, width of a head."""
-    return tokens.unflatten(2, (heads, tokens.shape[2] // heads)).transpose(1, 2)
+    batch, count, width = tokens.shape
+    return tokens.reshape(batch, count, heads, width // heads).transpose(1, 2)
 
 
 class Processor:
@@ -48,7 +49,7 @@ class Processor:
         if layer.group_norm is not None:
             tokens = layer.group_norm(tokens.transpose(1, 2)).transpose(1, 2)
         words = tokens if encoder_hidden_states is None else encoder_hidden_states
-        output = self.attend(layer.to_q(tokens), layer.to_k(words), layer.to_v(words), layer.heads)
+        output: Tensor = self.attend(layer.to_q(tokens), layer.to_k(words), layer.to_v(words), layer.heads)
         output = layer.to_out[0](output)
         if hidden.ndim == 4:
             output = output.transpose(1, 2).reshape(hidden.shape)
@@ -69,7 +70,8 @@ class Gate(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Let through what the gate lets through."""
-        return self.value(hidden) * functional.gelu(self.gate(hidden))
+        value: Tensor = self.value(hidden)
+        return value * functional.gelu(self.gate(hidden))
 
 
 def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:

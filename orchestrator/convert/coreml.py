@@ -31,13 +31,16 @@ NAMES = {
     "safety_checker": "SafetyChecker",
 }
 PALETTIZED = ("text_encoder", "unet")
+LOOKED_UP: dict[str, None] = {"gather": None, "add": None}  # tables of words and places, by what reads them
+WAVES = ("sin", "cos")
 
 
 def write(graph: Graph, folder: Path, *, bits: int | None) -> Iterator[str]:
     """Write a graph into a folder, telling what is done next."""
     yield "tracing"
     with _quietly(), torch.no_grad():
-        traced = torch.jit.trace(graph.module, tuple(graph.inputs.values()), check_trace=False)
+        inputs = tuple(graph.inputs.values())
+        traced = torch.jit.trace(graph.module, inputs, check_trace=False)  # type: ignore[no-untyped-call]
     yield "converting"
     with _quietly():
         model = _convert(traced, graph)
@@ -57,9 +60,15 @@ def _convert(traced: Any, graph: Graph) -> Any:
         outputs=[ct.TensorType(name=name, dtype=np.float32) for name in graph.outputs],
         convert_to="mlprogram",
         minimum_deployment_target=ct.target.macOS13,
-        compute_precision=ct.precision.FLOAT16,
+        compute_precision=ct.transform.FP16ComputePrecision(lambda operation: not _times(operation)),
         skip_model_load=True,
     )
+
+
+def _times(operation: Any) -> bool:
+    """Tell what turns the time into waves: near 1,000 a half is off by a quarter, and a wave of that by as much."""
+    readers = [reader.op_type for output in operation.outputs for reader in output.child_ops]
+    return operation.op_type in WAVES or any(reader in WAVES for reader in readers)
 
 
 def _kind(value: torch.Tensor) -> type[np.floating[Any]]:
@@ -72,7 +81,7 @@ def _palettize(model: Any, bits: int) -> Any:
     from coremltools.optimize.coreml import OpPalettizerConfig, OptimizationConfig, palettize_weights
 
     k_means = OpPalettizerConfig(mode="kmeans", nbits=bits)
-    return palettize_weights(model, OptimizationConfig(global_config=k_means, op_type_configs={"gather": None}))
+    return palettize_weights(model, OptimizationConfig(global_config=k_means, op_type_configs=LOOKED_UP))
 
 
 @contextmanager

@@ -41,7 +41,10 @@ def describe(source: Source, name: str) -> Description:
     values |= {
         key: tuple(value) if isinstance(value, list) else value for key, value in source.about.items() if key in known
     }
-    return Description(**values)
+    try:
+        return Description(**values)
+    except (TypeError, ValueError) as error:
+        raise AudioToImageError(f"cannot describe {source.folder}: {error}", HINT) from error
 
 
 def _scheduler(source: Source) -> dict[str, Any]:
@@ -50,7 +53,7 @@ def _scheduler(source: Source) -> dict[str, Any]:
 
     config = source.configs["scheduler"]
     name = str(config.get("_class_name"))
-    kind = getattr(diffusers, name, None)
+    kind: Any = getattr(diffusers, name, None)
     if not name.endswith("Scheduler") or not hasattr(kind, "from_config"):
         raise AudioToImageError(f"cannot convert {source.folder}: unknown scheduler {name}", HINT)
     return {**kind.from_config(config).config, "_class_name": name}
@@ -86,7 +89,7 @@ def _preferences(scheduler: dict[str, Any]) -> dict[str, Any]:
 
 
 def preview(source: Source) -> tuple[tuple[float, float, float], ...]:
-    """Fit the matrix that takes latents (and a constant) to the colours, 0..1, that the decoder gives them, by least squares."""
+    """Fit, by least squares, the matrix that takes latents and a constant to the decoder's colours, 0..1."""
     vae = autoencoder(source).eval()
     latents = _smooth_latents(vae.config.latent_channels)
     scale = vae.config.scaling_factor

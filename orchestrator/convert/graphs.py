@@ -1,4 +1,4 @@
-"""A `Source` comes in, one `Graph` of it goes out: a torch module with the inputs and outputs that our painters know, and an example to trace it with."""
+"""A `Source` comes in; one `Graph` of it goes out: a torch module as our painters know it, and inputs to trace."""
 
 from __future__ import annotations
 
@@ -49,21 +49,22 @@ def latents(source: Source) -> Tensor:
 
 
 def autoencoder(source: Source) -> Any:
-    """Load the autoencoder; one whose encoder is a single convolution over patches is ours, diffusers has no class for it."""
+    """Load the autoencoder; an encoder of one convolution over patches is the demo model's, not diffusers'."""
     from diffusers import AutoencoderKL
 
     config = source.configs["vae"]
     if config.get("encoder_type") != "patch":
         return _load(AutoencoderKL, source, "vae")
-    vae = AutoencoderKL.from_config(config)
-    vae.encoder = nn.ModuleDict(
-        {"conv": nn.Conv2d(3, 2 * config["latent_channels"], side := config["patch_size"], stride=side)}
-    )
+    vae: Any = AutoencoderKL.from_config(config)
+    side = config["patch_size"]
+    vae.encoder = nn.Module()
+    vae.encoder.conv = nn.Conv2d(3, 2 * config["latent_channels"], side, stride=side)
     try:
         vae.load_state_dict(load_file(source.folder / "vae" / "diffusion_pytorch_model.safetensors"))
     except (OSError, RuntimeError) as error:
-        raise AudioToImageError(f"cannot read the vae in {source.folder}: {error}", HINT) from error
-    vae.encoder = vae.encoder["conv"]
+        reason = " ".join(str(error).split())
+        raise AudioToImageError(f"cannot read the vae in {source.folder}: {reason}", HINT) from error
+    vae.encoder = vae.encoder.conv
     return vae
 
 
@@ -88,7 +89,8 @@ def _load(kind: Any, source: Source, piece: str) -> Any:
 
 def _rewrite(module: nn.Module, for_onnx: bool) -> None:
     """Put our own attention and gates in the place of diffusers'."""
-    for parent in list(module.modules()):
+    parents: list[Any] = list(module.modules())
+    for parent in parents:
         if hasattr(parent, "set_processor"):
             _check_attention(parent)
             parent.set_processor(Processor(fused=for_onnx))

@@ -1,6 +1,6 @@
 """A `Graph` comes in, an `.onnx` file goes out, its weights in half precision and computed with in single.
 
-ONNX Runtime widens the weights once, when it loads the file: half the size on disk at the same speed and, but for the rounding, the same numbers.
+ONNX Runtime widens the weights once, when it loads the file: half the size on disk at the same speed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A diffusers-format folder comes in, a `Source` goes out: its configurations read and its weights seen to be whole, without torch."""
+"""A diffusers-format folder comes in, a `Source` goes out: its configurations read, its weights seen to be whole."""
 
 from __future__ import annotations
 

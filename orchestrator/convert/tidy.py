@@ -1,7 +1,7 @@
-"""A traced ONNX graph comes in, the same graph goes out without arithmetic on shapes: less to load, and free in its batch.
+"""A traced ONNX graph comes in; it goes out without arithmetic on shapes: less to load, and free in its batch.
 
-The trace knows every shape, for it was made at one size. Only the first dimension may differ later, so each reshaping can
-name all the others and leave the first to be worked out.
+The trace knows every shape, for it was made at one size. Only the first dimension may differ later, so each reshaping
+can name all the others and leave the first to be worked out.
 """
 
 from __future__ import annotations

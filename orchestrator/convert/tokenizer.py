@@ -1,4 +1,4 @@
-"""A `Source`'s tokenizer comes in; `vocab.json` and `merges.txt`, which our own tokenizer reads, go out, and the token that fills up."""
+"""A `Source`'s tokenizer comes in; `vocab.json` and `merges.txt` go out, and the token that fills up."""
 
 from __future__ import annotations
 
