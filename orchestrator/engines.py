@@ -54,7 +54,12 @@ class PainterElsewhere(Elsewhere):
 def open_hearer(settings: Settings) -> tuple[HearerElsewhere, catalogue.Chosen]:
     """Choose the speech model and name its engine."""
     chosen = catalogue.choose("speech", settings)
-    task = Task(language=settings.language, translate=settings.translate, threads=settings.threads)
+    task = Task(
+        language=settings.language,
+        translate=settings.translate,
+        threads=settings.threads,
+        initial_prompt=settings.initial_prompt,
+    )
     arguments = {"model": chosen.path, "hearer": settings.hearer, "task": task}
     opening = Opening(name="speech", path="orchestrator.hear:open_hearer", arguments=arguments)
     return HearerElsewhere(opening), chosen

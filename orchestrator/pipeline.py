@@ -21,6 +21,7 @@ from orchestrator.paint import Step
 from orchestrator.recipe import Recipe
 from orchestrator.settings import Settings
 
+UNSURE = 0.55  # mean probability of a token: measured on the demo model, within its grammar and outside
 SPEAK_UP = "speak up, or look at the microphones: audio-to-image devices"
 
 
@@ -62,8 +63,16 @@ def transcript(line: Line, source: Path) -> Generator[Event, None, hear.Heard]:
         yield events.Words(text=heard.text)
     if not heard.text:
         raise NoSpeech(f"no speech heard: {heard.no_speech}", SPEAK_UP)
-    yield events.Heard(transcript=heard.text, language=heard.language, segments=heard.segments)
+    yield from understood(line, heard)
     return heard
+
+
+def understood(line: Line, heard: hear.Heard) -> Iterator[Event]:
+    """Tell the final words, and whether the demo model is at a loss for them."""
+    yield events.Heard(transcript=heard.text, language=heard.language, segments=heard.segments)
+    if line.speech_model.demo and heard.probability is not None and heard.probability < UNSURE:
+        text = "the demo speech model is unsure: it knows the words of its small world only"
+        yield events.Note(text=text, hint="get the full model: audio-to-image models get base.en")
 
 
 def cleaning(transcript: str) -> events.Cleaned:
@@ -117,7 +126,7 @@ def pictures(line: Line, sources: Iterable[str], *, image: str = "") -> Iterator
         except AudioToImageError as error:
             yield failure(error, path)
         else:
-            if source == "-" and not line.settings.keep_audio:
+            if path != Path(source) and not line.settings.keep_audio:
                 path.unlink()
 
 

@@ -36,6 +36,7 @@ class Settings:
     speech_model: str = ""  # empty: the full model, else the demo model
     language: str = "auto"
     translate: bool = False
+    initial_prompt: str = ""  # words to expect: names, a style of writing
     seconds: float = 10.0
     refine: bool = True  # "make it night" repaints the last picture
     silence: float = 0.8  # seconds of silence after speech that end a sentence
@@ -66,7 +67,7 @@ class Settings:
 
     @property
     def models(self) -> Path:
-        """Where fetched models stand: in a checkout's own models/, unless `data` says otherwise, else among the data."""
+        """Where fetched models stand: in a checkout's own models/ unless `data` is set, else among the data."""
         shipped = shipped_models()
         ours = self.data == default_data() and (shipped.parent / "pyproject.toml").exists()
         return shipped if ours else self.data / "models"

@@ -110,7 +110,7 @@ class Talk:
         elif not heard.text:
             raise NoSpeech(f"no speech heard: {heard.no_speech}", pipeline.SPEAK_UP)
         else:
-            yield events.Heard(transcript=heard.text, language=heard.language, segments=heard.segments)
+            yield from pipeline.understood(self.line, heard)
         cleaned = pipeline.cleaning(heard.text)
         yield cleaned
         took = round(time.perf_counter() - begun, 3)

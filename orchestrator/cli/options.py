@@ -33,6 +33,7 @@ hearing = _group(
     _speech_model,
     click.option("--language", metavar="CODE", help="The language spoken, such as en; auto detects it."),
     click.option("--translate/--no-translate", default=None, help="Translate what is heard to English."),
+    click.option("--initial-prompt", metavar="WORDS", help="Words to expect: names, a style of writing."),
 )
 painting = _group(
     click.option("--engine", type=click.Choice(["auto", *PAINTERS]), help="The runtime that paints."),
