@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "orchestrator"
 FLOORS = (
     {"cli"},
     {"terminal", "studio", "doctor", "shortcut", "session", "keys", "preview", "draft"},
-    {"pipeline", "order", "talking", "timings"},
+    {"pipeline", "order", "talking", "rehearing", "timings", "library"},
     {"engines", "machine"},
     {"record", "voice", "hear", "clean", "refine", "paint", "gallery", "worker", "events"},
     {"catalogue", "fetch", "convert"},
@@ -21,9 +21,9 @@ FLOORS = (
 # Within a floor: who may know whom.
 NEIGHBOURS = {
     "session": {"keys", "draft", "terminal"},
-    "draft": {"keys"},
+    "draft": {"keys", "terminal"},
     "terminal": {"preview"},
-    "talking": {"pipeline", "order"},
+    "talking": {"pipeline", "order", "rehearing"},
     "pipeline": {"order"},
     "events": {"hear", "recipe"},  # for the types of what they tell
     "fetch": {"catalogue"},
