@@ -1,0 +1,293 @@
+"""Measure press-to-talk: speech played into a PulseAudio null sink, from key press and from end of speech to the PNG.
+
+    .venv/bin/python bench/talk.py             the whole table, three sentences
+    .venv/bin/python bench/talk.py --quick     one sentence, within 50 s
+    .venv/bin/python bench/talk.py --long      ten minutes of noise: is a sample lost? how much memory?
+
+A: ./pipeline.sh, each stage a cold process, a fixed window. B: `talk --once`, cold. C: `talk`, warm. D: the engines'
+own compute for the same recordings, warm and alone. The end of the speech is where the voice detector finds it in the
+recording, counted from the arrival of its first block. With --json the last line is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from microphone import Microphone  # noqa: E402 - the tests' own
+
+from orchestrator import settings, sound, voice  # noqa: E402
+from orchestrator.engines import Line  # noqa: E402
+from orchestrator.order import asked  # noqa: E402
+
+COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
+SEED = "4"
+SENTENCES = sorted((ROOT / "models" / "demo" / "recordings").glob("*.wav"))
+PLAIN = {"OMP_NUM_THREADS": "1"}  # as the engines' own choice on a small machine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spoken:
+    """One sentence of a session: seconds, and where its recording is."""
+
+    from_key: float
+    from_speech: float
+    own_cpu: float  # share of a core while someone spoke
+    recording: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What came out."""
+
+    pipeline_seconds: float  # A
+    cold_seconds: float  # B
+    warm_seconds: float  # C, from the key
+    warm_from_speech_seconds: float  # C, from the end of the speech
+    hear_seconds: float  # D
+    paint_seconds: float  # D
+    silence_seconds: float
+    cold_ratio: float  # B / A
+    warm_ratio: float  # C from the end of the speech / (D + silence)
+    own_cpu: float
+    own_cpu_in_silence: float | None
+    own_memory_mb: float
+
+
+class Talking:
+    """A session of `talk`, driven as a person would: keys through a terminal, events from its standard output."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._keys, theirs = os.openpty()
+        self.begun = time.perf_counter()
+        self.process = subprocess.Popen(
+            [COMMAND, "talk", "--no-open", "--json", "--keep-audio", "--seed", SEED, *arguments],
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        os.close(theirs)
+
+    def press(self, key: str) -> float:
+        os.write(self._keys, key.encode())
+        return time.perf_counter()
+
+    def events(self, until: str) -> Iterator[tuple[float, dict[str, object]]]:
+        """Yield events with the time they came, until one of a kind."""
+        for line in self.process.stdout or ():
+            event = json.loads(line)
+            yield time.perf_counter(), event
+            if event["event"] == until:
+                return
+        raise SystemExit(f"talk ended before {until!r}: status {self.process.wait()}")
+
+    def cpu(self) -> float:
+        """Tell the seconds of a core that the talking process itself has taken, all its threads."""
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
+    def memory(self) -> float:
+        """Tell the most megabytes that the talking process has held."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1000
+
+    def end(self) -> None:
+        self.process.terminate()
+        self.process.communicate(timeout=20)
+        os.close(self._keys)
+
+
+def spoken(talking: Talking, microphone: Microphone, sentence: Path, pressed: float) -> Spoken:
+    """Say a sentence and see its picture."""
+    opened = first_block = cpu_begun = cpu = recorded = 0.0
+    recording = Path()
+    for at, event in talking.events("kept"):
+        if event["event"] == "opened":
+            opened, cpu_begun = at, talking.cpu()
+            microphone.play(sentence)
+        elif event["event"] == "level":
+            first_block = first_block or float(str(event["seconds"]))
+        elif event["event"] == "recorded":
+            recording, recorded, cpu = Path(str(event["path"])), at, talking.cpu() - cpu_begun
+    speech = opened - first_block + voice.spans(sound.read(recording))[-1].end
+    return Spoken(
+        from_key=at - pressed,
+        from_speech=at - speech,
+        own_cpu=cpu / (recorded - opened),
+        recording=recording,
+    )
+
+
+def pipeline(microphone: Microphone, sentence: Path) -> float:
+    """A: each stage a cold process, the fixed window."""
+    begun = time.perf_counter()
+    process = subprocess.Popen([str(ROOT / "pipeline.sh")], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    cue = next((line for line in process.stderr or () if b"speak" in line), None)
+    if cue:
+        microphone.play(sentence)
+    printed = process.communicate()[0].decode().strip()
+    if process.returncode != 0 or not Path(printed).exists():
+        raise SystemExit(f"pipeline.sh failed with status {process.returncode}")
+    return time.perf_counter() - begun
+
+
+def cold(microphone: Microphone, sentence: Path) -> float:
+    """B: one sentence, from nothing."""
+    talking = Talking("--once", "--now")
+    seconds = spoken(talking, microphone, sentence, talking.begun).from_key
+    talking.process.wait()
+    talking.end()
+    return seconds
+
+
+def warm(
+    microphone: Microphone, sentences: Sequence[Path], *, silence: bool
+) -> tuple[list[Spoken], float | None, float]:
+    """C: a session whose first sentence does not count; its share of a core in silence, and its memory."""
+    talking, said = Talking("--seconds", "10"), []
+    for sentence in (sentences[0], *sentences):
+        list(talking.events("ready"))
+        said.append(spoken(talking, microphone, sentence, talking.press(" ")))
+    share = _in_silence(talking) if silence else None
+    memory = talking.memory()
+    talking.end()
+    return said[1:], share, memory
+
+
+def _in_silence(talking: Talking) -> float:
+    list(talking.events("ready"))
+    talking.press(" ")
+    list(talking.events("opened"))
+    begun, before = time.perf_counter(), talking.cpu()
+    for at, event in talking.events("recorded"):
+        if event["event"] == "recorded":
+            return (talking.cpu() - before) / (at - begun)
+    return 0.0
+
+
+def engines(recordings: Sequence[Path], chosen: settings.Settings) -> tuple[float, float]:
+    """D: hearing and painting alone, in warm processes."""
+    hears, paints = [], []
+    with Line(chosen) as line:
+        for index, recording in enumerate((recordings[0], *recordings)):
+            samples = np.concatenate(list(sound.read(recording)))
+            line.hearer.load()
+            line.painter.load()
+            begun = time.perf_counter()
+            text = line.hearer.hear(samples).text
+            heard = time.perf_counter()
+            request = line.painter.resolve(asked(replace(chosen, seed=int(SEED)), text or "a red house", None))
+            for _step in line.painter.paint(request):
+                pass
+            if index:
+                hears.append(heard - begun)
+                paints.append(time.perf_counter() - heard)
+    return mean(hears), mean(paints)
+
+
+def measured(*, quick: bool) -> Figures:
+    """Measure it all, side by side, on the same sentences."""
+    chosen = settings.load()
+    sentences = SENTENCES[1:2] if quick else SENTENCES[:3]
+    with home() as microphone:
+        a = [pipeline(microphone, each) for each in sentences]
+        b = [cold(microphone, each) for each in sentences]
+        said, silent, memory = warm(microphone, sentences * (2 if quick else 1), silence=not quick)
+        hear, paint = engines([each.recording for each in said][: len(sentences)], chosen)
+    speech = mean(each.from_speech for each in said)
+    return Figures(
+        pipeline_seconds=mean(a),
+        cold_seconds=mean(b),
+        warm_seconds=mean(each.from_key for each in said),
+        warm_from_speech_seconds=speech,
+        hear_seconds=hear,
+        paint_seconds=paint,
+        silence_seconds=chosen.silence,
+        cold_ratio=mean(b) / mean(a),
+        warm_ratio=speech / (hear + paint + chosen.silence),
+        own_cpu=mean(each.own_cpu for each in said),
+        own_cpu_in_silence=silent,
+        own_memory_mb=memory,
+    )
+
+
+def lost(seconds: int) -> dict[str, float]:
+    """Record noise that is known, sample by sample, and look where it slips."""
+    rate = sound.SAMPLE_RATE
+    noise = (np.random.default_rng(1).normal(size=(seconds + 5) * rate) * 3000).astype(np.int16)
+    with home() as microphone, tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "noise.wav"
+        sound.write_wav(source, [noise])
+        talking = Talking("--once", "--now", "--seconds", str(seconds), "--silence", "1000")
+        for _, event in talking.events("failed"):
+            if event["event"] == "opened":
+                microphone.play(source)
+            if event["event"] == "recorded":
+                memory, heard = talking.memory(), Path(str(event["path"]))
+        recorded = np.concatenate(list(sound.read(heard)))
+        talking.process.wait()
+        talking.end()
+    lags = [_lag(recorded, noise, at) for at in range(3 * rate, len(recorded) - rate, rate)]
+    return {
+        "seconds": len(recorded) / rate,
+        "samples_missing": seconds * rate - len(recorded),
+        "samples_slipped": max(lags) - min(lags),
+        "own_memory_mb": memory,
+    }
+
+
+def _lag(recorded: sound.Samples, source: sound.Samples, at: int) -> int:
+    """Find by how many samples half a second of the recording lags behind what was played."""
+    window, reach = recorded[at : at + 8000].astype(float), 3 * sound.SAMPLE_RATE
+    begin = max(0, at - reach)
+    played = source[begin : at + 8000].astype(float)
+    size = len(played) + len(window)
+    match = np.fft.irfft(np.fft.rfft(played, size) * np.conj(np.fft.rfft(window, size)), size)[: len(played)]
+    return at - begin - int(np.argmax(match))
+
+
+@contextmanager
+def home() -> Iterator[Microphone]:
+    """Have a sound server, recordings and a gallery of our own."""
+    with tempfile.TemporaryDirectory(prefix="mic") as name:
+        os.environ |= PLAIN | {"XDG_RUNTIME_DIR": name, "AUDIO_TO_IMAGE_DATA": f"{name}/data"}
+        for variable in ("PULSE_SERVER", "PULSE_RUNTIME_PATH"):
+            os.environ.pop(variable, None)
+        microphone = Microphone(Path(name))
+        try:
+            yield microphone
+        finally:
+            microphone.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="one sentence, within 50 s")
+    parser.add_argument("--long", type=int, metavar="SECONDS", nargs="?", const=600, help="is a sample lost?")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON, in the last line")
+    options = parser.parse_args()
+    figures = lost(options.long) if options.long else asdict(measured(quick=options.quick))
+    for name, value in figures.items():
+        print(f"{name:28} {'-' if value is None else f'{value:.3f}'}")
+    if options.json:
+        print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
