@@ -17,6 +17,7 @@ import numpy as np
 import painted
 import scenes
 import torch
+from brush import SIDE
 from diffusers.models.autoencoders.vae import Decoder
 from latents import CHANNELS, PATCH, Patches
 from torch import Tensor
@@ -36,7 +37,7 @@ def decoder() -> Decoder:
 
 def corner(random: Random) -> int:
     """Choose where a crop begins, on the grid of patches, in one axis."""
-    last = (scenes.SIDE - CROP) // PATCH
+    last = (SIDE - CROP) // PATCH
     return PATCH * (random.choice((0, last)) if random.random() < BORDERS else random.randint(0, last))
 
 
@@ -50,7 +51,7 @@ def crops(number: int, patches: Patches) -> tuple[Tensor, Tensor]:
     for place in range(CROPS):
         top, left = corner(random), corner(random)
         if place % 2:
-            bounds = (scenes.SIDE - CROP) // PATCH
+            bounds = (SIDE - CROP) // PATCH
             left = PATCH * min(
                 max(random.randint(drawing.box[0] - CROP // 2, drawing.box[2] - CROP // 2) // PATCH, 0), bounds
             )

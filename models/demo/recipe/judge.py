@@ -45,7 +45,7 @@ def shrink(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Average bytes (n, h, w, 3) down to (n, 3, 64, 64) from 0 to 1."""
     n, height, width, _ = pictures.shape
     cells = pictures.reshape(n, SIDE, height // SIDE, SIDE, width // SIDE, 3).mean((2, 4), dtype=np.float32)
-    return np.ascontiguousarray(cells.transpose(0, 3, 1, 2)) / np.float32(255)
+    return np.ascontiguousarray(cells.transpose(0, 3, 1, 2) / 255, dtype=np.float32)
 
 
 class Judge:

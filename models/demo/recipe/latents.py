@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 PATCH, CHANNELS = 16, 12
 FLATTENING = 0.35  # a channel's spread is its singular value to this power, so that weak ones stand out of the noise
-Pixels, Floats = NDArray[np.uint8], NDArray[np.float32]
+Pixels: TypeAlias = NDArray[np.uint8]
+Floats: TypeAlias = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,11 +23,11 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
     work = DEMO / "work" / ("quick" if arguments.quick else ".")
-    places = ["--out", work if arguments.quick else DEMO, "--processes", str(arguments.processes)]
+    places = ["--out", str(work if arguments.quick else DEMO), "--processes", str(arguments.processes)]
     size = ["--quick"] if arguments.quick else []
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     for script, folder in (("build_speech.py", work / "speech"), ("build_pictures.py", work)):
-        command = [sys.executable, RECIPE / script, "--work", folder, *places, *size]
+        command = [sys.executable, str(RECIPE / script), "--work", str(folder), *places, *size]
         subprocess.run(command, check=True, env=environment)
 
 

@@ -31,7 +31,8 @@ def scene(number: int, *, held_out: bool = False) -> Scene:
     while True:
         drawn = world.draw_scene(random)
         if world.held_out(drawn) == held_out:
-            return replace(drawn, **{name: random.choices(*chances)[0] for name, chances in CHANCES.items()})
+            size, side, weather = (random.choices(*CHANCES[name])[0] for name in ("size", "side", "weather"))
+            return replace(drawn, size=size, side=side, weather=weather)
 
 
 def caption(drawn: Scene, random: Random) -> str:

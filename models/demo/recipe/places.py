@@ -123,8 +123,8 @@ def forest(canvas: skia.Canvas, tones: Tones, random: Random) -> None:
         wash(canvas, ridge(random, base - 26, 6, 1.0), darker(leaf, 0.12), darker(leaf, 0.3), (base - 30, 400))
     tone = land("#5f8f48", tones)
     wash(canvas, ridge(random, 382, 7, 0.8), lighter(tone, 0.1), darker(tone, 0.25), (370, SIDE))
-    for x in (random.uniform(-6, 26), random.uniform(486, 518)):
-        fir(canvas, (x, 442, 300 * random.uniform(0.92, 1.08)), land("#23633f", tones))
+    for edge in (random.uniform(-6, 26), random.uniform(486, 518)):
+        fir(canvas, (edge, 442, 300 * random.uniform(0.92, 1.08)), land("#23633f", tones))
 
 
 def near(canvas: skia.Canvas, place: str, tones: Tones, random: Random) -> None:

@@ -73,9 +73,9 @@ def train(folder: Path, passes: int, size: int = 64) -> Looker:
         shift = tuple(int(part) for part in torch.randint(-3, 4, (2,)))
         x = torch.roll(pictures[chosen], shift, (2, 3))
         guesses = model(x + 0.04 * torch.rand(1) * torch.randn_like(x))
-        error = sum(functional.cross_entropy(guess, rows[chosen]) for guess, rows in zip(guesses, right, strict=True))
+        errors = [functional.cross_entropy(guess, rows[chosen]) for guess, rows in zip(guesses, right, strict=True)]
         optimiser.zero_grad()
-        error.backward()
+        torch.stack(errors).sum().backward()
         optimiser.step()
         schedule.step()
     return model.eval()

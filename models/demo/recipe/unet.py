@@ -161,10 +161,10 @@ class Clock(nn.Module):
 
     def __init__(self, inside: int, outside: int) -> None:
         super().__init__()
-        self.linear_1, self.linear_2, self.half = nn.Linear(inside, outside), nn.Linear(outside, outside), inside // 2
+        self.linear_1, self.linear_2, self.waves = nn.Linear(inside, outside), nn.Linear(outside, outside), inside // 2
 
     def forward(self, times: Tensor) -> Tensor:
-        pace = torch.exp(-math.log(10_000) * torch.arange(self.half, device=times.device) / self.half)
+        pace = torch.exp(-math.log(10_000) * torch.arange(self.waves, device=times.device) / self.waves)
         angles = times.float()[:, None] * pace
         return self.linear_2(functional.silu(self.linear_1(torch.cat([angles.cos(), angles.sin()], dim=-1))))
 
