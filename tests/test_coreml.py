@@ -304,6 +304,19 @@ def test_a_damaged_folder_is_one_line_and_a_hint(onnx, stand_in, tmp_path, piece
     assert caught.value.hint
 
 
+def test_a_model_of_other_shapes_or_with_more_inputs_is_one_line(onnx, stand_in, tmp_path):
+    folder = compile_from(onnx, tmp_path / "core-ml")
+    metadata = folder / "Unet.mlmodelc" / "metadata.json"
+    whole = metadata.read_text()
+    metadata.write_text(whole.replace("[2, 4, 8, 8]", "[2, 4, 9, 9]"))
+    with pytest.raises(AudioToImageError, match=r"takes sample as \(2, 4, 9, 9\), not \(2, 4, 8, 8\)"):
+        paint(open_painter(folder, engine="coreml"))
+    extra = {"name": "timestep_cond", "shape": "[2, 256]", "dataType": "Float16"}
+    metadata.write_text(json.dumps([{"inputSchema": [*json.loads(whole)[0]["inputSchema"], extra]}]))
+    with pytest.raises(AudioToImageError, match=r"takes .*timestep_cond, not"):
+        paint(open_painter(folder, engine="coreml"))
+
+
 def test_what_core_ml_says_becomes_one_line(onnx, stand_in, tmp_path, monkeypatch):
     folder = compile_from(onnx, tmp_path / "core-ml")
     monkeypatch.setattr(StrictModel, "predict", lambda *_: (_ for _ in ()).throw(RuntimeError("E5RT:\nfailed")))

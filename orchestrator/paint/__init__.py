@@ -22,6 +22,7 @@ PAINTERS = {
     "coreml": "orchestrator.paint.coreml:painter",
     "onnx": "orchestrator.paint.onnx:painter",
     "openvino": "orchestrator.paint.openvino:painter",
+    "apple": "orchestrator.paint.apple:painter",
 }
 SAMPLERS = ("dpm++2m", "pndm", "euler", "euler-a", "ddim", "lcm")
 SPACINGS = ("leading", "trailing", "linspace", "karras")

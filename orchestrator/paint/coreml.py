@@ -30,7 +30,7 @@ from orchestrator.paint.package import ports
 UNITS = {"cpu": "CPU_ONLY", "gpu": "CPU_AND_GPU", "ne": "CPU_AND_NE", "all": "ALL"}
 CHUNKS = ("unet_chunk1", "unet_chunk2")
 FAILURES = (RuntimeError, ValueError, TypeError, OSError)
-_INPUTS: dict[tuple[Path, str], NDArray[Any]] = {}  # never let go: see above
+_INPUTS: dict[tuple[Path, str, Port], NDArray[Any]] = {}  # never let go: see above
 
 
 def painter(folder: Path, *, compute_unit: str, threads: int | None) -> LatentPainter:  # noqa: ARG001 - Core ML chooses its own threads
@@ -132,17 +132,21 @@ class CoreMLGraph:
 
     def __init__(self, model: Any, path: Path, takes: Mapping[str, Port]) -> None:
         self._model, self._path, self.inputs = model, path, takes
-        for name, port in takes.items():
-            _INPUTS.setdefault((path, name), np.zeros([size or 1 for size in port.shape], port.dtype))
+        self._kept = {
+            name: _INPUTS.setdefault((path, name, port), np.zeros([size or 1 for size in port.shape], port.dtype))
+            for name, port in takes.items()
+        }
 
     def __call__(self, **arrays: NDArray[Any]) -> Arrays:
+        if arrays.keys() != self.inputs.keys():
+            raise AudioToImageError(f"{self._path} takes {', '.join(self.inputs)}, not {', '.join(arrays)}", REPAIR)
         for name, array in arrays.items():
-            kept = _INPUTS[self._path, name]
+            kept = self._kept[name]
             if array.shape != kept.shape:
                 raise AudioToImageError(f"{self._path} takes {name} as {kept.shape}, not {array.shape}", REPAIR)
             kept[...] = array
         try:
-            answers: Arrays = self._model.predict({name: _INPUTS[self._path, name] for name in self.inputs})
+            answers: Arrays = self._model.predict(dict(self._kept))
         except FAILURES as error:
             raise AudioToImageError(f"{self._path} failed: {short(error)}", "choose another --compute-unit") from error
         return answers

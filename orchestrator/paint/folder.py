@@ -37,7 +37,7 @@ def choose(folder: Path, engine: str) -> tuple[str, Path]:
         raise ModelMissing(f"there is no picture model in {folder}", GET)
     onnx = next((place for place in (folder, folder / "onnx") if (place / ONNX_UNET).exists()), None)
     apple = next((place for place in (folder, folder / "coreml") if _has_core_ml(place)), None)
-    fits = {"coreml": apple, "onnx": onnx, "openvino": onnx}
+    fits = {"coreml": apple, "onnx": onnx, "openvino": onnx, "apple": apple}
     if not onnx and not apple:
         raise ModelMissing(f"{folder} holds no picture model: neither {ONNX_UNET} nor Unet.mlmodelc", GET)
     if engine == "auto":
@@ -46,7 +46,7 @@ def choose(folder: Path, engine: str) -> tuple[str, Path]:
         raise Misuse(f"there is no engine {engine!r}", f"choose one of: auto, {', '.join(fits)}")
     place = fits[engine]
     if not place:
-        wants = "Core ML" if engine == "coreml" else "ONNX"
+        wants = "Core ML" if engine in ("coreml", "apple") else "ONNX"
         raise AudioToImageError(f"{engine} wants {wants} graphs, and {folder} has none", "choose --engine auto")
     return engine, place
 

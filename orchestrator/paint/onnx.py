@@ -66,6 +66,8 @@ class OnnxRuntime:
         options.intra_op_num_threads = self.engine.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = QUIET
+        # Threads that wait by spinning steal from each other where the machine is busy: 0.46 s a step became 0.16 s.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # Pooled memory quickens steps, but a decoder's planes are large, and are used once for each picture.
         options.enable_cpu_mem_arena = piece == UNET
         try:
