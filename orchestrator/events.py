@@ -123,6 +123,15 @@ class Painted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Drafted(Event):
+    """A step of a picture that the words so far would give, painted while someone still speaks."""
+
+    index: int  # from 1
+    steps: int
+    preview: Callable[[], NDArray[np.uint8]] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Kept(Event):
     """A picture is on the disk."""
 

@@ -43,14 +43,18 @@ def hearing(line: Line, source: Path) -> Generator[Event, None, Said]:
     heard = yield from transcript(line, source)
     cleaned = cleaning(heard.text)
     yield cleaned
+    seconds = round(time.perf_counter() - begun, 3)
+    return replace(said_of(heard, cleaned), recording=sound.sha256(source), seconds=seconds)
+
+
+def said_of(heard: hear.Heard, cleaned: events.Cleaned) -> Said:
+    """Put together what came of a recording."""
     return Said(
         prompt=cleaned.prompt,
         removed=cleaned.removed,
         transcript=heard.text,
-        recording=sound.sha256(source),
         hearer=heard.hearer,
         language=heard.language,
-        seconds=round(time.perf_counter() - begun, 3),
     )
 
 

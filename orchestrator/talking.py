@@ -13,15 +13,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator import events, pipeline, record, sound
+from orchestrator.ahead import Ahead
 from orchestrator.engines import Line
 from orchestrator.errors import AudioToImageError, NoSpeech
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery
-from orchestrator.hear import Heard
 from orchestrator.order import Order, Said, asked, find_source, settled
 from orchestrator.refine import Again, Amend, Undo, refine
 from orchestrator.rehearing import Rehearing
 
+INFINITE = float("inf")
 Confirm = Callable[[str], str]  # a prompt, as the person will have it; raises Cancelled where they will not
 
 
@@ -45,28 +46,30 @@ class Made:
 class Talk:
     """A conversation."""
 
-    def __init__(self, line: Line, *, image: str = "", refining: bool = True, confirm: Confirm | None = None) -> None:
+    def __init__(self, line: Line, *, image: str = "", drafts: bool = False, confirm: Confirm | None = None) -> None:
         self.line = line
-        self._image, self._refining, self._confirm = image, refining, confirm
+        self._image, self._drafts, self._confirm = image, drafts, confirm
         self._made: list[Made] = []
+        self._seed: int | None = None  # of this sentence: its drafts and its picture have the same one
         asked(line.settings, "anything", None)  # refuses what cannot be before anyone speaks
 
     def sentence(self, path: Path, stop: record.Stop) -> Iterator[Event]:
         """Record a sentence, hear it and paint it; the recording stays only if that fails, or if it is wanted."""
         with _recording(path, keep=self.line.settings.keep_audio):
-            head_start = HeadStart(self)
-            said = yield from self._listen(path, stop, head_start)
+            self._seed = None
+            ahead = Ahead(self, drafts=self._drafts)
+            said = yield from self._listen(path, stop, ahead)
             if self._confirm:
                 said = replace(said, prompt=self._confirm(said.prompt))
-            yield from self._paint(said, head_start)
+            yield from self._paint(said, ahead)
 
-    def plan(self, said: Said) -> Plan | Undo:
-        """Tell what a sentence asks for, given the pictures before it."""
+    def plan(self, said: Said) -> Plan | None:
+        """Tell what a sentence asks to be painted, given the pictures before it; None where it goes back."""
         settings = self.line.settings
         last = self._made[-1] if self._made else None
-        match refine(said.prompt, last.kept.recipe.prompt) if last and self._refining else None:
-            case Undo() as undo:
-                return undo
+        match refine(said.prompt, last.kept.recipe.prompt) if last and settings.refine else None:
+            case Undo():
+                return None
             case Again() if last:
                 return replace(last.plan, seed=None, said=replace(said, prompt=last.plan.said.prompt))
             case Amend(prompt=prompt) if last:
@@ -74,13 +77,24 @@ class Talk:
                 return Plan(said=replace(said, prompt=prompt), image=image, seed=seed)
         return Plan(said=said, image=self._image, seed=settings.seed)
 
-    def order(self, plan: Plan) -> Order:
-        """Settle what the painter is asked."""
-        settings = replace(self.line.settings, seed=plan.seed)
+    def order(self, plan: Plan, *, steps: int | None = None) -> Order:
+        """Settle what the painter is asked; `steps` of a draft."""
+        settings = replace(self.line.settings, seed=self._seed if plan.seed is None else plan.seed)
+        settings = replace(settings, steps=steps, count=1) if steps else settings
         source = find_source(Gallery(settings.gallery), plan.image) if plan.image else None
-        return settled(self.line, plan.said, asked(settings, plan.said.prompt, source), source)
+        request = asked(settings, plan.said.prompt, source)
+        self._seed = request.seed
+        return settled(self.line, plan.said, request, source)
 
-    def _listen(self, path: Path, stop: record.Stop, head_start: HeadStart) -> Generator[Event, None, Said]:
+    def step_seconds(self) -> float:
+        """Tell how long a step of painting took the last time."""
+        last = self._made[-1].kept.recipe if self._made else None
+        for kept in () if last else Gallery(self.line.settings.gallery).list(1):
+            last = kept.recipe
+        known = last is not None and last.model == self.line.model.name
+        return last.timings.get("paint", INFINITE) / last.steps if last and known and last.steps else INFINITE
+
+    def _listen(self, path: Path, stop: record.Stop, ahead: Ahead) -> Generator[Event, None, Said]:
         line, settings = self.line, self.line.settings
         line.hearer.start()
         line.painter.start()
@@ -97,7 +111,7 @@ class Talk:
                 if rehearing.listen(event.samples):
                     yield events.Words(text=rehearing.heard.text)
                 if not self._confirm:
-                    head_start.consider(rehearing)
+                    yield from ahead.consider(rehearing)
                 if rehearing.voice.finished(settings.silence):
                     stop("silence")
         return (yield from self._understand(path, rehearing))
@@ -114,18 +128,19 @@ class Talk:
         cleaned = pipeline.cleaning(heard.text)
         yield cleaned
         took = round(time.perf_counter() - begun, 3)
-        return replace(_said(heard, cleaned), recording=sound.sha256(path), seconds=took)
+        return replace(pipeline.said_of(heard, cleaned), recording=sound.sha256(path), seconds=took)
 
-    def _paint(self, said: Said, head_start: HeadStart) -> Iterator[Event]:
+    def _paint(self, said: Said, ahead: Ahead) -> Iterator[Event]:
         plan = self.plan(said)
-        if isinstance(plan, Undo):
+        if plan is None:
             yield from self._back()
             return
         begun = time.perf_counter()
         self.line.painter.load()
         load = time.perf_counter() - begun
-        ahead = head_start.take(said)
-        for event in pipeline.painted(self.line, ahead or self.order(plan), load=load, begun=ahead is not None):
+        begun_order = ahead.take(said)
+        order = begun_order or self.order(plan)
+        for event in pipeline.painted(self.line, order, load=load, begun=begun_order is not None):
             if isinstance(event, events.Kept):
                 self._made.append(Made(plan=plan, kept=event))
             yield event
@@ -138,55 +153,6 @@ class Talk:
         last = self._made[-1].kept
         yield events.Note(text=f"back to: {last.recipe.prompt}")
         yield last
-
-
-class HeadStart:
-    """Begins to paint what was probably said, while silence decides whether the sentence has ended."""
-
-    def __init__(self, talk: Talk) -> None:
-        self._talk, self._painter = talk, talk.line.painter
-        self._heard: Heard | None = None  # what is being painted
-        self._order: Order | None = None
-
-    def consider(self, rehearing: Rehearing) -> None:
-        """Begin where all is heard and nobody speaks; stop where the speech goes on."""
-        if self._order:
-            self._painter.gather()
-            if not rehearing.settled or rehearing.heard != self._heard:
-                self._painter.stop()
-                self._order = None
-        elif rehearing.settled and rehearing.heard != self._heard and self._painter.free:
-            self._begin(rehearing.heard)
-
-    def take(self, said: Said) -> Order | None:
-        """Give the order that is being painted, if it is for what was said."""
-        order, self._order = self._order, None
-        if not order:
-            return None
-        if order.recipe.transcript != said.transcript:
-            self._painter.stop()
-            return None
-        return replace(order, recipe=replace(order.recipe, recording=said.recording), hear=said.seconds)
-
-    def _begin(self, heard: Heard) -> None:
-        self._heard = heard
-        try:
-            plan = self._talk.plan(_said(heard, pipeline.cleaning(heard.text)))
-        except NoSpeech:
-            return
-        if isinstance(plan, Plan):
-            self._order = self._talk.order(plan)
-            self._painter.begin("paint", self._order.request)
-
-
-def _said(heard: Heard, cleaned: events.Cleaned) -> Said:
-    return Said(
-        prompt=cleaned.prompt,
-        removed=cleaned.removed,
-        transcript=heard.text,
-        hearer=heard.hearer,
-        language=heard.language,
-    )
 
 
 @contextmanager

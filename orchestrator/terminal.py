@@ -74,6 +74,8 @@ class Live(Plain):
             _print(CLEAR_LINE + fitted(moving, size().columns - 1), sys.stderr, end="")
             if isinstance(event, events.Painted):
                 self._show(to_png(event.preview(), None))
+        elif isinstance(event, events.Drafted):
+            self._show(to_png(event.preview(), None))
         elif isinstance(event, events.Kept):
             self._settle(event)
         elif sentence(event):

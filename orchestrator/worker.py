@@ -16,6 +16,7 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from multiprocessing.connection import Connection
 from typing import IO, Any
 
@@ -147,10 +148,12 @@ class Elsewhere:
         self.begin(method, *arguments)
         yield from self.follow()
 
-    def gather(self) -> None:
-        """Take in what a stream has yielded until now, lest the engine waits for us; `follow` yields it later."""
+    def gather(self) -> list[Any]:
+        """Take in what a stream has yielded meanwhile, lest the engine waits for us; `follow` yields it all again."""
+        before = len(self._held)
         while self.answered and not (self._held and not self._held[-1].more):
             self._held.append(self._read())
+        return [answer.value for answer in islice(self._held, before, None) if answer.more]
 
     def stop(self) -> None:
         """Have the engine stop what was begun, without waiting until it has."""

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "orchestrator"
 FLOORS = (
     {"cli"},
     {"terminal", "studio", "doctor", "shortcut", "session", "keys", "preview", "draft"},
-    {"pipeline", "order", "talking", "rehearing", "timings", "library"},
+    {"pipeline", "order", "talking", "ahead", "rehearing", "timings", "library"},
     {"engines", "machine"},
     {"record", "voice", "hear", "clean", "refine", "paint", "gallery", "worker", "events"},
     {"catalogue", "fetch", "convert"},
@@ -23,7 +23,8 @@ NEIGHBOURS = {
     "session": {"keys", "draft", "terminal"},
     "draft": {"keys", "terminal"},
     "terminal": {"preview"},
-    "talking": {"pipeline", "order", "rehearing"},
+    "talking": {"pipeline", "order", "ahead", "rehearing"},
+    "ahead": {"pipeline", "order", "rehearing", "talking"},
     "pipeline": {"order"},
     "events": {"hear", "recipe"},  # for the types of what they tell
     "fetch": {"catalogue"},

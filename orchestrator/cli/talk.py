@@ -18,6 +18,7 @@ from orchestrator.events import Event
 @click.option("--confirm", is_flag=True, help="Edit or refuse the words before they are painted.")
 @click.option("--open/--no-open", "opens", default=True, help="Open the picture in the desktop's viewer.")
 @click.option("--refine/--no-refine", default=None, help='Let "make it night" repaint the last picture.')
+@click.option("--draft", "drafts", is_flag=True, help="Paint drafts while you speak, where steps are quick.")
 @click.option("--silence", type=float, metavar="SECONDS", help="The silence that ends a sentence.")
 @options.recording
 @options.hearing
@@ -27,7 +28,16 @@ from orchestrator.events import Event
 @options.as_json
 @options.timings
 def talk(  # noqa: PLR0913 - a command's flags are its arguments
-    *, once: bool, now: bool, confirm: bool, opens: bool, image: str, as_json: bool, timings: bool, **flags: object
+    *,
+    once: bool,
+    now: bool,
+    confirm: bool,
+    opens: bool,
+    drafts: bool,
+    image: str,
+    as_json: bool,
+    timings: bool,
+    **flags: object,
 ) -> int:
     """Say it, see it: listens, shows the words while you speak, paints when the sentence ends, and waits for the next.
 
@@ -48,7 +58,7 @@ def talk(  # noqa: PLR0913 - a command's flags are its arguments
     manner = Manner(recordings=chosen.recordings, once=once, now=now, opens=opens)
     with Line(chosen) as line, Keyboard() as keyboard:
         edit = (lambda prompt: confirmed(keyboard, prompt)) if confirm else None
-        conversation = Talk(line, image=image, refining=chosen.refine, confirm=edit)
+        conversation = Talk(line, image=image, drafts=drafts, confirm=edit)
         with closing(pipeline.told(session(conversation, keyboard, manner))) as stream:
             return terminal.show(stream, _kept, as_json=as_json, timings=timings)
 
