@@ -177,6 +177,11 @@ def test_a_folder_has_a_digest_that_any_change_changes(tmp_path: Path) -> None:
     assert len(digests) == 3
 
 
+def test_a_digest_does_not_depend_on_the_order_of_files() -> None:
+    listed = tuple(File(path=path, size=1, sha256=sha256 * 64) for path, sha256 in (("a", "2"), ("b", "1")))
+    assert seen.digest_of(listed) == seen.digest_of(listed[::-1])
+
+
 def test_an_archive_from_the_hub_is_unpacked(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from huggingface_hub import close_session
 from orchestrator import fetch, files
 from orchestrator.catalogue import Model, seen
 from orchestrator.errors import AudioToImageError, Misuse, ModelMissing
-from orchestrator.fetch import download
+from orchestrator.fetch import download, news
 from orchestrator.fetch.hub import HubError
 from orchestrator.fetch.news import Fetching, Here, Terms, Told, Waiting
 from orchestrator.settings import Settings
@@ -94,6 +94,23 @@ def test_a_slow_hub_gives_a_rate_and_the_time_left(hub: Hub, settings: Settings)
     later = [each for each in progress if each.rate]
     assert len(later) >= 3
     assert all(0 < each.rate < 1e6 and each.seconds_left is not None for each in later)
+
+
+def test_progress_is_told_as_often_as_an_eye_follows(
+    hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(news, "TELL_SECONDS", 1000.0)
+    hub.block_pause = 0.001
+    assert len([each for each in get(settings) if isinstance(each, Fetching)]) == 2  # the first, and the whole
+
+
+def test_a_file_without_an_end_is_not_read_to_it(hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(news, "TELL_SECONDS", 0.0)
+    hub.served["on/unet.onnx"] = LARGE * 100
+    told: list[Told] = []
+    with pytest.raises(HubError):
+        told.extend(fetch.get(MODEL, settings))
+    assert len(LARGE) < max(each.done for each in told if isinstance(each, Fetching)) < 2 * len(LARGE)
 
 
 def test_cuts_at_every_tenth_are_gone_on_from(hub: Hub, settings: Settings) -> None:
@@ -263,6 +280,7 @@ def test_an_endpoint_that_is_none_is_one_clear_error(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", endpoint)
+    monkeypatch.setattr(download, "rest", lambda *_: pytest.fail("this does not pass with time"))
     with pytest.raises(HubError):
         get(settings)
 
