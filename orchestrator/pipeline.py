@@ -16,6 +16,7 @@ from orchestrator.engines import Line
 from orchestrator.errors import AudioToImageError, NoSpeech
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery
+from orchestrator.machine import enough_memory
 from orchestrator.order import Order, Said, asked, find_source, settled
 from orchestrator.paint import Step
 from orchestrator.recipe import Recipe
@@ -158,9 +159,12 @@ def failure(error: AudioToImageError, source: Path | None = None) -> events.Fail
 
 
 def say_which(kind: str, chosen: catalogue.Chosen) -> Iterator[Event]:
-    """Say so where a demo model stands in for a full one."""
+    """Say so where a demo model stands in for a full one, or a model may not fit into the memory."""
     if chosen.demo:
         yield events.Note(text=f"using the demo {kind} model", hint="the full models: audio-to-image models get")
+    tight = enough_memory(chosen)
+    if tight:
+        yield tight
 
 
 def recording_event(event: record.Event, window: float) -> Event:

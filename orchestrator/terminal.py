@@ -211,7 +211,7 @@ def size() -> os.terminal_size:
     try:
         return os.get_terminal_size(sys.stderr.fileno())
     except OSError:
-        return shutil.get_terminalsize()
+        return shutil.get_terminal_size()
 
 
 def _print(text: str, stream: TextIO, end: str = "\n") -> None:
