@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from types import FrameType, TracebackType
 
 from orchestrator import shell
+from orchestrator.errors import Cancelled
 
 ASK = "\x1b[?u"  # for the kitty keyboard protocol; terminals without it say nothing
 TELL_RELEASES, TELL_NO_MORE = "\x1b[>11u", "\x1b[<u"  # 1 + 2 + 8: every key as a code, with what happened to it
@@ -137,12 +138,21 @@ class Keyboard:
         ready = select.select([self._fd, self._woken], [], [], seconds)[0] if self.there else ()
         if self._fd not in ready:
             return (Key(name="redraw"),) if ready and os.read(self._woken, 1024) else ()
-        keys = tuple(self._reader.read(os.read(self._fd, 1024)))
+        keys = tuple(self._reader.read(self._typed()))
         self._tell(self._asking and self._reader.tells_releases)
         for key in keys:
             if key.control and key.name in SIGNALS and not key.released:
                 os.kill(os.getpid(), SIGNALS[key.name])
         return keys
+
+    def _typed(self) -> bytes:
+        try:
+            data = os.read(self._fd, 1024)
+        except OSError:  # EIO: its window was closed
+            data = b""
+        if not data:
+            raise Cancelled("the terminal is gone")
+        return data
 
     def forget(self) -> None:
         """Drop what was typed while nobody looked."""
@@ -175,7 +185,8 @@ class Keyboard:
 
     def _give_back(self) -> None:
         self._tell(False)
-        termios.tcsetattr(self._fd, termios.TCSAFLUSH, self._before)  # an answer to ASK may still come in
+        with suppress(termios.error):  # its window was closed
+            termios.tcsetattr(self._fd, termios.TCSAFLUSH, self._before)  # an answer to ASK may still come in
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         """Hand the terminal back before Ctrl-Z, and take it again after; have whoever waits for keys draw anew."""

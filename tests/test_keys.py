@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from hypothesis import given
@@ -141,3 +143,15 @@ def test_ctrl_z_hands_the_terminal_back_and_fg_takes_it_again(tmp_path: Path) ->
         assert person.mode == taken
         person.press("x")
         person.see("$ ")
+
+
+def test_a_closed_window_ends_whoever_waits_for_a_key() -> None:
+    ours, theirs = os.openpty()
+    environment = os.environ | {"PYTHONWARNINGS": "ignore"}
+    process = subprocess.Popen([sys.executable, "-c", READS], stdin=theirs, stdout=PIPE, stderr=PIPE, env=environment)
+    os.close(theirs)
+    assert process.stdout
+    process.stdout.readline()
+    os.close(ours)
+    _, said = process.communicate(timeout=20)
+    assert b"the terminal is gone" in said
