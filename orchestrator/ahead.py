@@ -32,6 +32,7 @@ class Ahead:
         self._talk, self._painter = talk, talk.line.painter
         self._drafts = drafts and talk.step_seconds() <= QUICK
         self._drafting = False
+        self._drafted = 0  # words in the last draft
         self._heard: Heard | None = None  # what is being painted
         self._order: Order | None = None
 
@@ -43,11 +44,10 @@ class Ahead:
             self._painter.gather()
             if not rehearing.settled or rehearing.heard != self._heard:
                 self._stop()
-        elif rehearing.heard == self._heard or not self._painter.free:
-            return
-        elif rehearing.settled:
+        elif rehearing.settled and self._painter.free:
             self._begin(rehearing.heard)
-        elif self._drafts and rehearing.voice.speaking and self._news(rehearing.heard):
+        elif self._drafts and rehearing.voice.speaking and self._news(rehearing.heard) and self._painter.free:
+            self._drafted = len(rehearing.heard.text.split())
             self._begin(rehearing.heard, steps=DRAFT_STEPS)
             self._drafting = self._order is not None
 
@@ -83,5 +83,4 @@ class Ahead:
         self._order, self._drafting = None, False
 
     def _news(self, heard: Heard) -> bool:
-        before = self._heard.text.split() if self._heard else []
-        return len(heard.text.split()) >= len(before) + FRESH
+        return len(heard.text.split()) >= self._drafted + FRESH

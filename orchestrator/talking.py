@@ -51,7 +51,9 @@ class Talk:
         self._image, self._drafts, self._confirm = image, drafts, confirm
         self._made: list[Made] = []
         self._seed: int | None = None  # of this sentence: its drafts and its picture have the same one
-        asked(line.settings, "anything", None)  # refuses what cannot be before anyone speaks
+        # What cannot be is refused before anyone speaks.
+        asked(line.settings, "anything", find_source(Gallery(line.settings.gallery), image) if image else None)
+        _ = line.speech_model, line.model
 
     def sentence(self, path: Path, stop: record.Stop) -> Iterator[Event]:
         """Record a sentence, hear it and paint it; the recording stays only if that fails, or if it is wanted."""
@@ -118,6 +120,8 @@ class Talk:
 
     def _understand(self, path: Path, rehearing: Rehearing | None) -> Generator[Event, None, Said]:
         begun = time.perf_counter()
+        if not self.line.hearer.loaded:
+            yield events.Working(what="loading the speech model")
         heard = rehearing.final() if rehearing else None
         if heard is None:
             heard = yield from pipeline.transcript(self.line, path)
@@ -136,6 +140,8 @@ class Talk:
             yield from self._back()
             return
         begun = time.perf_counter()
+        if not self.line.painter.loaded:
+            yield events.Working(what="loading the picture model")
         self.line.painter.load()
         load = time.perf_counter() - begun
         begun_order = ahead.take(said)
