@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -32,12 +31,6 @@ MODEL = Model(
     files=("on/*",),
     licence=Licence(name="mit", link="https://example.org", restricts="nothing"),
 )
-
-
-def settings(data: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Keep fetched models among the data: this is a checkout, where they would stand in models/."""
-    monkeypatch.setattr(Settings, "models", property(lambda self: self.data / "models"))
-    return Settings(data=data)
 
 
 def contents(settings: Settings, name: str = "boat") -> dict[str, bytes]:

@@ -30,8 +30,8 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    return local.settings(tmp_path / "data", monkeypatch)
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data=tmp_path / "data")
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ WHISPERS = ("tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium",
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    return local.settings(tmp_path / "data", monkeypatch)
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data=tmp_path / "data")
 
 
 def stands(settings: Settings, name: str, *paths: str) -> None:

