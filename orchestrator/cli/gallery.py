@@ -10,6 +10,7 @@ import click
 
 from orchestrator import events, settings
 from orchestrator.cli import commands, options
+from orchestrator.terminal import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +32,7 @@ def _gallery() -> Gallery:
 def _list(pictures: Iterable[Kept], *, as_json: bool) -> None:
     for kept in pictures:
         event = events.Kept(id=kept.id, path=kept.path, recipe=kept.recipe)
-        click.echo(event.to_json() if as_json else f"{kept.id}  {kept.recipe.prompt}")
+        click.echo(event.to_json() if as_json else printable(f"{kept.id}  {kept.recipe.prompt}"))
 
 
 limit = click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
@@ -67,14 +68,15 @@ def show(wanted: str, as_json: bool) -> None:
     click.echo(kept.path)
     for name, value in asdict(kept.recipe).items():
         if value not in ("", None, (), {}):
-            click.echo(f"  {name}: {value}")
+            click.echo(printable(f"  {name}: {value}"))
 
 
 @gallery.command()
 @wanted
 @options.output
 @options.as_json
-def repaint(wanted: str, as_json: bool, **flags: object) -> int:
+@options.timings
+def repaint(wanted: str, as_json: bool, timings: bool, **flags: object) -> int:
     """Paint a picture again from its recipe: the same pixels on the same runtime, version and threads."""
     from orchestrator import pipeline, terminal
     from orchestrator.engines import Line
@@ -84,7 +86,10 @@ def repaint(wanted: str, as_json: bool, **flags: object) -> int:
     with Line(as_it_was(chosen, recipe)) as line:
         stream = pipeline.told(pipeline.repainting(line, recipe))
         return terminal.show(
-            stream, lambda event: str(event.path) if isinstance(event, events.Kept) else None, as_json=as_json
+            stream,
+            lambda event: str(event.path) if isinstance(event, events.Kept) else None,
+            as_json=as_json,
+            timings=timings,
         )
 
 
