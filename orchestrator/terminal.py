@@ -52,7 +52,7 @@ class Plain(Face):
     def draw(self, event: Event) -> None:
         line = sentence(event)
         if line:
-            _print(line, sys.stderr)
+            _print("\n".join(printable(each) for each in line.splitlines()), sys.stderr)
 
 
 class Live(Plain):
@@ -177,9 +177,14 @@ def working(event: events.Working) -> str:
     return f"{drawn}{event.what}{rate}{left}"
 
 
+def printable(text: str) -> str:
+    """Take out what a terminal would obey: words come from recordings and from anybody's pictures."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
 def fitted(text: str, columns: int) -> str:
     """Cut a line to a terminal's width: its end is the news."""
-    text = "".join(character if character.isprintable() else " " for character in text)
+    text = printable(text)
     widths = [0 if combining(each) else 2 if east_asian_width(each) in "WF" else 1 for each in text]
     if sum(widths) <= columns:
         return text

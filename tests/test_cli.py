@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import pytest
 
+from orchestrator import png
 from orchestrator.cli import commands
 
 COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
@@ -187,6 +189,15 @@ def test_a_picture_is_repainted_to_the_same_pixels() -> None:
     (second,) = [event for event in told if event["event"] == "kept"]
     assert second["id"] != first["id"]
     assert second["recipe"]["pixels"] == first["recipe"]["pixels"]
+
+
+def test_a_picture_from_elsewhere_cannot_steer_the_terminal(isolated: Path) -> None:
+    path = Path(run("paint", "a red house", *QUICK).stdout.strip())
+    recipe = replace(png.read_png(path), prompt="a \x1b]0;owned\x07 house", transcript="\x1b[2J")
+    png.write_png(path.with_name("hostile.png"), png.read_pixels(path), replace(recipe, id=""))
+    assert run("gallery", "rebuild").returncode == 0
+    for verb in (("gallery", "list"), ("gallery", "show", path.stem)):
+        assert "\x1b" not in run(*verb).stdout
 
 
 def test_painting_from_a_picture_names_its_parent() -> None:
