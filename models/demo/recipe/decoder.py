@@ -20,19 +20,35 @@ import torch
 from brush import SIDE
 from diffusers.models.autoencoders.vae import Decoder
 from latents import CHANNELS, PATCH, Patches
+from muon import Muon
 from torch import Tensor
 from torch.nn import functional
 from train_pictures import report, save
 
-SIZES, NOISE, CROP, CROPS = (16, 32, 48, 64, 96), 0.07, 128, 4
-BORDERS = 0.5
+SIZES, GROUPS, ANCHOR = (16, 32, 48, 64, 96), 2, 4.0
+NOISE, CROP, BORDERS = 0.07, 256, 0.5
 RATE, SAVE_SECONDS = 2e-3, 120
 
 
 def decoder() -> Decoder:
-    """Return a fresh decoder: sixteen times up, 1.2 M parameters."""
+    """Return a fresh decoder: sixteen times up, 1.2 M parameters.
+
+    It begins as a linear map, its residual halves silent. The last normalisation would take the picture's own light
+    and colours away: in each group two channels begin as constants that outweigh the rest, so that it divides by nearly
+    the same number everywhere. After 130 crops this is better than 16 groups of chance were after 6,000.
+    """
     blocks = ("UpDecoderBlock2D",) * len(SIZES)
-    return Decoder(CHANNELS, 3, blocks, SIZES, layers_per_block=1, norm_num_groups=16, mid_block_add_attention=False)
+    model = Decoder(
+        CHANNELS, 3, blocks, SIZES, layers_per_block=1, norm_num_groups=GROUPS, mid_block_add_attention=False
+    )
+    for name, parameter in model.named_parameters():
+        if ".conv2." in name:
+            torch.nn.init.zeros_(parameter)
+    last = model.up_blocks[-1].resnets[-1].conv2.bias
+    with torch.no_grad():
+        for group in last.view(GROUPS, -1):
+            group[0], group[1] = ANCHOR, -ANCHOR
+    return model
 
 
 def corner(random: Random) -> int:
@@ -42,29 +58,13 @@ def corner(random: Random) -> int:
 
 
 def crops(number: int, patches: Patches) -> tuple[Tensor, Tensor]:
-    """Draw a scene and return crops of its latents and of its pixels in -1 ... 1; half of them show the subject."""
+    """Draw a scene and return a crop of its latents and of its pixels in -1 ... 1."""
     random, scene = Random(f"crops {number}"), painted.scene(number)
-    drawing = scenes.draw(scene, number)
-    latents = patches.encode(drawing.picture[None])[0]
-    pixels = drawing.picture.transpose(2, 0, 1).astype(np.float32) / 127.5 - 1
-    pairs = []
-    for place in range(CROPS):
-        top, left = corner(random), corner(random)
-        if place % 2:
-            bounds = (SIDE - CROP) // PATCH
-            left = PATCH * min(
-                max(random.randint(drawing.box[0] - CROP // 2, drawing.box[2] - CROP // 2) // PATCH, 0), bounds
-            )
-            top = PATCH * min(
-                max(random.randint(drawing.box[1] - CROP // 2, drawing.box[3] - CROP // 2) // PATCH, 0), bounds
-            )
-        rows, columns, size = top // PATCH, left // PATCH, CROP // PATCH
-        pairs.append(
-            (latents[:, rows : rows + size, columns : columns + size], pixels[:, top : top + CROP, left : left + CROP])
-        )
-    return torch.from_numpy(np.stack([pair[0] for pair in pairs])), torch.from_numpy(
-        np.stack([pair[1] for pair in pairs])
-    )
+    picture = scenes.draw(scene, number).picture[None]
+    top, left = corner(random), corner(random)
+    piece = picture[:, top : top + CROP, left : left + CROP]
+    pixels = torch.from_numpy(piece.transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1)
+    return torch.from_numpy(patches.encode(piece)), pixels
 
 
 def loss(model: Decoder, latents: Tensor, pixels: Tensor) -> Tensor:
@@ -73,14 +73,14 @@ def loss(model: Decoder, latents: Tensor, pixels: Tensor) -> Tensor:
     with torch.autocast("cpu", torch.bfloat16):
         guess = model(noisy).float()
     edges = sum((guess.diff(dim=axis) - pixels.diff(dim=axis)).abs().mean() for axis in (2, 3))
-    return functional.mse_loss(guess, pixels) * 4 + functional.l1_loss(guess, pixels) + edges
+    return 8 * functional.mse_loss(guess, pixels) + functional.l1_loss(guess, pixels) + 0.5 * edges
 
 
-def begin(path: Path) -> tuple[Decoder, torch.optim.AdamW, int]:
+def begin(path: Path) -> tuple[Decoder, Muon, int]:
     """Return decoder, optimiser and step: those of the checkpoint, if there is one."""
     torch.manual_seed(2)
     model = decoder().to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(model.parameters(), RATE, betas=(0.9, 0.98), weight_decay=1e-4)
+    optimiser = Muon(model.named_parameters(), RATE)
     if not path.exists():
         return model, optimiser, 0
     state: dict[str, Any] = torch.load(path, weights_only=True)
@@ -90,7 +90,7 @@ def begin(path: Path) -> tuple[Decoder, torch.optim.AdamW, int]:
     return model, optimiser, state["step"]
 
 
-def learn(model: Decoder, optimiser: torch.optim.AdamW, batch: tuple[Tensor, Tensor], rate: float) -> float:
+def learn(model: Decoder, optimiser: Muon, batch: tuple[Tensor, Tensor], rate: float) -> float:
     """Take one step, and return its loss."""
     for group in optimiser.param_groups:
         group["lr"] = rate
@@ -115,7 +115,7 @@ def train(folder: Path, steps: int) -> None:
         errors.append(learn(model, optimiser, crops(3 * 10**6 + step, patches), rate))
         now, last = time.monotonic(), step + 1 == steps
         if (step + 1) % 50 == 0 or last:
-            pace = len(errors) * CROPS / (now - logged)
+            pace = len(errors) / (now - logged)
             report(folder / "decoder.log", f"step {step + 1} loss {np.mean(errors):.4f} {pace:.1f} crops/s")
             logged, errors = now, []
         if now - saved > SAVE_SECONDS or last:

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 import vocabulary
 import world
-from decoder import SIZES, decoder
+from decoder import GROUPS, SIZES, decoder
 from diffusion import SCHEDULER, Painter
 from latents import CHANNELS, PATCH, Patches
 from safetensors.torch import load_file, save_file
@@ -58,7 +58,7 @@ VAE: dict[str, Any] = {
     "down_block_types": ["DownEncoderBlock2D"] * len(SIZES),
     "up_block_types": ["UpDecoderBlock2D"] * len(SIZES),
     "layers_per_block": 1,
-    "norm_num_groups": 16,
+    "norm_num_groups": GROUPS,
     "act_fn": "silu",
     "sample_size": 512,
     "scaling_factor": 1.0,
