@@ -60,6 +60,7 @@ class Elsewhere:
         self.opening = opening
         self._child: subprocess.Popen[bytes] | None = None
         self._loaded = False
+        self._asked = False  # something, and its last answer has not been received
         self._stopping = False
         self._held: deque[_Answer] = deque()  # gathered, not yet followed
 
@@ -82,7 +83,7 @@ class Elsewhere:
     @property
     def free(self) -> bool:
         """Tell whether a question would begin at once."""
-        return self._quiet(wait=False) and self.loaded
+        return self._quiet(wait=False) and not self._asked and self.loaded
 
     def start(self) -> None:
         """Start the child and have it load, without waiting for it."""
@@ -122,9 +123,11 @@ class Elsewhere:
 
     def begin(self, method: str, *arguments: Any) -> None:
         """Ask without waiting; the next call is `finish` for a value, or `follow` for a stream."""
+        self.stop()  # what was begun and given up, if there is such a thing
         self._quiet(wait=True)
         self.load()
         self._send(_Ask(method=method, arguments=arguments))
+        self._asked = True
 
     def finish(self) -> Any:
         """Wait for the answer to what was begun."""
@@ -157,9 +160,10 @@ class Elsewhere:
 
     def stop(self) -> None:
         """Have the engine stop what was begun, without waiting until it has."""
-        with contextlib.suppress(AudioToImageError):  # a dead engine has stopped
-            self._send(_Stop())
-            self._stopping = True
+        if self._asked and not self._stopping:
+            with contextlib.suppress(AudioToImageError):  # a dead engine has stopped
+                self._send(_Stop())
+                self._stopping = True
 
     def unload(self) -> None:
         """Let the engine and its memory go; the child ends."""
@@ -170,7 +174,7 @@ class Elsewhere:
         self._wait()
         self._log.close()
         self._child = None
-        self._loaded = self._stopping = False
+        self._loaded = self._asked = self._stopping = False
         self._held.clear()
 
     def _wait(self) -> int:
@@ -200,6 +204,7 @@ class Elsewhere:
 
     def _receive(self) -> _Answer:
         answer = self._held.popleft() if self._held else self._read()
+        self._asked = self._asked and answer.more
         if answer.error:
             if not self._loaded:
                 self.unload()

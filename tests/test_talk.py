@@ -171,6 +171,7 @@ def test_an_engine_killed_is_one_error_and_the_next_sentence_starts_a_new_one(
         for library, stage, message in (
             ("pywhispercpp", "1.0 s", "the speech engine died (signal 9)"),
             ("onnxruntime", "step 2/", "the picture engine died (signal 9)"),
+            ("/ffmpeg", "1.0 s", "the microphone was lost"),
         ):
             person.see(READY)
             person.press("\r")
@@ -180,7 +181,7 @@ def test_an_engine_killed_is_one_error_and_the_next_sentence_starts_a_new_one(
             os.kill(person.engine(library), signal.SIGKILL)
             person.see("the recording is kept: ")
             person.see(message)
-        assert len(recordings(isolated)) == 2
+        assert len(recordings(isolated)) == 3
         person.see(READY)
         person.press("\r")
         person.see(CUE)
@@ -189,7 +190,7 @@ def test_an_engine_killed_is_one_error_and_the_next_sentence_starts_a_new_one(
         person.press("\x03")
         assert person.leave() == 130
         assert person.alone()
-        assert len(recordings(isolated)) == 2
+        assert len(recordings(isolated)) == 3
 
 
 def test_a_program_killed_leaves_its_recording_and_a_sane_terminal(

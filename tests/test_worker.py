@@ -105,6 +105,15 @@ def test_an_engine_told_to_stop_is_free_soon_and_what_it_still_said_is_dropped(
     assert counter.ask("think", 0.0) == 0.0
 
 
+def test_the_answer_to_a_question_that_was_given_up_is_not_taken_for_the_next_one(counter: Elsewhere) -> None:
+    counter.begin("think", 0.1)
+    assert counter.ask("think", 0.0) == 0.0
+    counter.begin("think", 0.1)
+    counter.finish()
+    counter.stop()
+    assert counter.ask("think", 0.0) == 0.0, "there was nothing to stop"
+
+
 def test_an_engine_that_was_killed_is_found_by_who_asks_whether_it_has_loaded(counter: Elsewhere) -> None:
     counter.ask("pid")
     counter.unload()
