@@ -138,14 +138,14 @@ class Keyboard:
         ready = select.select([self._fd, self._woken], [], [], seconds)[0] if self.there else ()
         if self._fd not in ready:
             return (Key(name="redraw"),) if ready and os.read(self._woken, 1024) else ()
-        keys = tuple(self._reader.read(self._typed()))
+        keys = tuple(self._reader.read(self._bytes()))
         self._tell(self._asking and self._reader.tells_releases)
         for key in keys:
             if key.control and key.name in SIGNALS and not key.released:
                 os.kill(os.getpid(), SIGNALS[key.name])
         return keys
 
-    def _typed(self) -> bytes:
+    def _bytes(self) -> bytes:
         try:
             data = os.read(self._fd, 1024)
         except OSError:  # EIO: its window was closed

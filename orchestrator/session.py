@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,15 +61,16 @@ def _sentence(talk: Talk, keyboard: Keyboard, manner: Manner) -> Iterator[Event]
     stop, path = record.Stop(), record.new_path(manner.recordings)
     key = StartKey(held=keyboard.telling_releases)
     try:
-        for event in talk.sentence(path, stop):
-            yield event
-            if isinstance(event, events.Opened | events.Level):
-                if any(key.ends(each) for each in keyboard.pressed()):
-                    stop("key")
-            elif isinstance(event, events.Recorded):
-                keyboard.tell_releases(False)
-            elif isinstance(event, events.Kept) and manner.opens:
-                shell.open_file(event.path)
+        with closing(talk.sentence(path, stop)) as sentence:
+            for event in sentence:
+                yield event
+                if isinstance(event, events.Opened | events.Level):
+                    if any(key.ends(each) for each in keyboard.pressed()):
+                        stop("key")
+                elif isinstance(event, events.Recorded):
+                    keyboard.tell_releases(False)
+                elif isinstance(event, events.Kept) and manner.opens:
+                    shell.open_file(event.path)
     except AudioToImageError:
         if path.exists():
             yield events.Note(text=f"the recording is kept: {path}", hint=f"audio-to-image picture {path}")

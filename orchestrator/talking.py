@@ -55,7 +55,7 @@ class Talk:
         asked(line.settings, "anything", find_source(Gallery(line.settings.gallery), image) if image else None)
         _ = line.speech_model, line.model
 
-    def sentence(self, path: Path, stop: record.Stop) -> Iterator[Event]:
+    def sentence(self, path: Path, stop: record.Stop) -> Generator[Event]:
         """Record a sentence, hear it and paint it; the recording stays only if that fails, or if it is wanted."""
         with _recording(path, keep=self.line.settings.keep_audio):
             self._seed = None
