@@ -48,6 +48,12 @@ def _normalize_layer(x: Tensor, axes: Any, epsilon: float, gamma: Any = None, be
     return functional.layer_norm(x, [x.shape[int(axis)] for axis in axes], gamma, beta, float(epsilon))
 
 
+def _normalize_batch(  # noqa: PLR0917
+    x: Tensor, mean: Tensor, variance: Tensor, gamma: Any = None, beta: Any = None, epsilon: float = 1e-5
+) -> Tensor:
+    return functional.batch_norm(x, mean, variance, gamma, beta, eps=float(epsilon))
+
+
 def _slice(  # noqa: PLR0917
     x: Tensor, begin: Any, end: Any, begin_mask: Any = None, end_mask: Any = None, squeeze_mask: Any = None
 ) -> Tensor:
@@ -108,6 +114,7 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "matmul": _multiply,
     "conv": _convolve,
     "layer_norm": _normalize_layer,
+    "batch_norm": _normalize_batch,
     "reduce_mean": _reduce(torch.mean),
     "reduce_sum": _reduce(torch.sum),
     "reduce_max": _reduce(torch.amax),

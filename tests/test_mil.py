@@ -142,3 +142,17 @@ def test_tokens_beyond_two_thousand_survive_halves(models):
         np.abs(package(input_ids=tokens)["last_hidden_state"] - package(input_ids=other)["last_hidden_state"]).max()
         > 0.1
     )
+
+
+def test_a_decoder_with_large_numbers_does_not_overflow_in_halves(models, tmp_path):
+    """Trained decoders have them: squared, they are beyond what a half can hold, and the picture was black."""
+    graph = graphs.read(source.open_source(models / "diffusers"), "vae_decoder", for_onnx=False)
+    graph.module.decoder.conv_in.weight.data *= 1000
+    assert list(coreml.write(graph, tmp_path, bits=None))
+    z = torch.randn(graph.inputs["z"].shape, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        large = float(graph.module.decoder.conv_in(graph.module.before(z)).abs().max())
+        expected = graph.module(z).numpy()
+    assert large**2 > 65_504
+    painted = mil.load(tmp_path / "VAEDecoder.mlpackage", halves=True)(z=z.numpy())["image"]
+    assert decibels(expected.var(), painted, expected) > AGREEMENT["VAEDecoder"]

@@ -32,7 +32,6 @@ NAMES = {
 }
 PALETTIZED = ("text_encoder", "unet")
 LOOKED_UP: dict[str, None] = {"gather": None, "add": None}  # tables of words and places, by what reads them
-WAVES = ("sin", "cos")
 
 
 def write(graph: Graph, folder: Path, *, bits: int | None) -> Iterator[str]:
@@ -60,15 +59,24 @@ def _convert(traced: Any, graph: Graph) -> Any:
         outputs=[ct.TensorType(name=name, dtype=np.float32) for name in graph.outputs],
         convert_to="mlprogram",
         minimum_deployment_target=ct.target.macOS13,
-        compute_precision=ct.transform.FP16ComputePrecision(lambda operation: not _times(operation)),
+        compute_precision=ct.transform.FP16ComputePrecision(lambda operation: not _delicate(operation)),
         skip_model_load=True,
     )
 
 
-def _times(operation: Any) -> bool:
-    """Tell what turns the time into waves: near 1,000 a half is off by a quarter, and a wave of that by as much."""
-    readers = [reader.op_type for output in operation.outputs for reader in output.child_ops]
-    return operation.op_type in WAVES or any(reader in WAVES for reader in readers)
+def _delicate(operation: Any) -> bool:
+    """Tell what halves are too coarse or too short for, a few small results: they are computed in singles.
+
+    Near 1,000 a half is off by a quarter, and so is a wave of the time. The squares that a normalization averages grow
+    beyond 65,504 in a trained decoder, whose picture is then black.
+    """
+    readers = {reader.op_type for output in operation.outputs for reader in output.child_ops}
+    averaged = operation.op_type == "reduce_mean" and _maker(operation.x) == "square"
+    return averaged or operation.op_type in ("sin", "cos", "square", "sqrt") or bool(readers & {"sin", "cos", "sqrt"})
+
+
+def _maker(variable: Any) -> str | None:
+    return variable.op.op_type if variable.op is not None else None
 
 
 def _kind(value: torch.Tensor) -> type[np.floating[Any]]:
