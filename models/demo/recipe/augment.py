@@ -1,7 +1,8 @@
 """Turn clean utterances into what rooms, microphones and throats make of them.
 
 Two halves: on the samples (pace, room, noise, loudness) and on the mel frames (vocal tract, the microphone's colour,
-gaps). Everything is drawn from one numpy `Generator`, so a training step can be repeated.
+gaps). Everything is drawn from one numpy `Generator`, so that a training step can be repeated. Hardness, from 0 to 1,
+is how far it goes.
 """
 
 from __future__ import annotations
@@ -58,17 +59,27 @@ def in_room(samples: Array, chance: Generator) -> Array:
     return wet[: len(samples)].astype(np.float32)
 
 
-def take(samples: Array, before: int, after: int, bank: dict[str, list[Array]], chance: Generator) -> Take:
+@dataclass(frozen=True, kw_only=True)
+class Studio:
+    """Where takes are recorded: its noises, how much it spoils them, and the dice."""
+
+    bank: dict[str, list[Array]]
+    hardness: float
+    chance: Generator
+
+
+def take(samples: Array, before: int, after: int, studio: Studio) -> Take:
     """Record an utterance: silence around it, a room, noise, some loudness."""
+    bank, hardness, chance = studio.bank, studio.hardness, studio.chance
     sound = np.pad(samples, (before, after))
-    if chance.random() < 0.35:
+    if chance.random() < 0.35 * hardness:
         sound = in_room(sound, chance)
     level = float(np.sqrt((samples**2).mean()))
-    if chance.random() < 0.75:
+    if chance.random() < 0.75 * hardness:
         kind = VOICE_NOISES[chance.integers(len(VOICE_NOISES))] if chance.random() < 0.6 else "hiss"
         back = piece(bank[kind], len(sound), chance)
         loudness = max(1e-6, float(np.sqrt((back**2).mean())))
-        sound = sound + back * (level / loudness * 10 ** (-chance.uniform(3, 38) / 20))
+        sound = sound + back * (level / loudness * 10 ** (-chance.uniform(38 - 35 * hardness, 38) / 20))
     sound = sound * np.float32(10 ** chance.uniform(-1.5, 0.25))
     return Take(samples=sound.astype(np.float32), first=before, last=before + len(samples))
 
@@ -98,11 +109,11 @@ def colour(chance: Generator) -> Array:
     return curve.astype(np.float32)
 
 
-def other_throats(powers: Tensor, chance: Generator) -> Tensor:
+def other_throats(powers: Tensor, hardness: float, chance: Generator) -> Tensor:
     """Vary mel powers of (batch, mels, frames) by the length of the vocal tract and by the microphone."""
-    factors = chance.uniform(0.86, 1.17, size=len(powers))
+    factors = 1 + hardness * chance.uniform(-0.14, 0.17, size=len(powers))
     matrices = torch.from_numpy(np.stack([stretch_matrix(factor) for factor in factors]))
-    colours = torch.from_numpy(np.stack([colour(chance) for _ in factors]))
+    colours = torch.from_numpy(np.stack([hardness * colour(chance) for _ in factors]))
     logs: Tensor = matrices @ powers.clamp(min=FLOOR).log10() + colours[:, :, None]
     return torch.pow(10.0, logs)
 

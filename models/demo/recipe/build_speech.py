@@ -16,7 +16,7 @@ import corpus
 import judge_speech
 from ggml import write
 from phones import phones
-from train_speech import train
+from train_speech import keep_small, train
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,7 @@ def build(work: Path, out: Path, plan: Plan, processes: int = 2) -> Path:
     phones(work / "phones.json")
     corpus.make(work / "corpus", plan.parts, processes, plan.part_size)
     hearing = train(work, plan.steps, plan.batch)
+    keep_small(work / "checkpoint.pt", out / "recipe" / "checkpoint" / "speech.pt")
     path = out / "ggml-demo.bin"
     write(hearing, path, plan.precision)
     clips = judge_speech.cached_sets(work / "judged", plan.judged, plan.wordless)

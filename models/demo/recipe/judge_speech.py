@@ -13,13 +13,12 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from statistics import fmean, median
 
 import numpy as np
-from augment import noise_bank, piece
 from corpus import held_out
 from foreign import FOREIGN
 from hearing import BLANK_AUDIO, MUSIC
@@ -29,6 +28,8 @@ from pywhispercpp.model import Model
 from revoice import draw_person, load_world, revoice
 from speak import UNSEEN, draw_voice, say, trim
 from world import refining, spoken
+
+from orchestrator.voice import spans
 
 SENTENCES, WORDLESS = 60, 100
 NOISE_DECIBELS = 12  # speech above noise, in the noisy set
@@ -93,7 +94,7 @@ def revoiced(random: Random) -> Clip:
 
 def noisy(random: Random) -> Clip:
     clip, chance = seen(random), np.random.default_rng(random.randrange(10**9))
-    back = piece(noise_bank(1, seed=97)["rumble"], len(clip.samples), chance)
+    back = noise("rumble", len(clip.samples), chance)
     ratio = np.sqrt((clip.samples**2).mean() / (back**2).mean()) * 10 ** (-NOISE_DECIBELS / 20)
     return Clip(samples=(clip.samples + back * ratio).astype(np.float32), said=clip.said)
 
@@ -176,6 +177,12 @@ def hear(model: Model, clip: Clip) -> Answer:
     return Answer(said=clip.said, heard=heard, probability=probability, seconds=seconds)
 
 
+def gated(answer: Answer, clip: Clip) -> Answer:
+    """What is left of an answer where the program's voice gate heard nobody."""
+    voiced = spans([(clip.samples.clip(-1, 1) * 32767).astype(np.int16)])
+    return answer if voiced else replace(answer, heard="")
+
+
 def row(name: str, answers: Sequence[Answer]) -> Row:
     """Sum up one set."""
     count = sum(len(one.said.split()) for one in answers)
@@ -199,7 +206,10 @@ def judge(path: Path, clips: dict[str, list[Clip]], say_wrong: bool) -> list[Row
     rows = [row(name, those) for name, those in answers.items()]
     for kind in ("unseen", "wordless"):
         those = [one for name, some in answers.items() if name.startswith(kind) for one in some]
-        rows += [row(f"{kind}, all", those)]
+        rows.append(row(f"{kind}, all", those))
+    wordless_names = [name for name in clips if name.startswith("wordless")]
+    behind = [gated(one, clip) for name in wordless_names for one, clip in zip(answers[name], clips[name], strict=True)]
+    rows.append(row("wordless, behind the voice gate", behind))
     return rows
 
 

@@ -6,13 +6,14 @@ anywhere in them, silence up to the end, and now and then no words at all.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from augment import Take, noise_bank, other_throats, piece, punch, repaced, take
+from augment import Studio, Take, noise_bank, other_throats, piece, punch, repaced, take
 from hearing import Vocabulary
 from mel import HOP, SAMPLE_RATE, Array, log_mel, power
 from noises import KINDS
@@ -22,7 +23,8 @@ from torch import Tensor
 FRAME = 2 * HOP  # samples a frame of the encoder
 IGNORED = -100
 NEIGHBOURS = 0.04  # of the corpus: how alike in length the clips of one early batch are
-WORDLESS_SHARE = 0.1
+WORDLESS_SHARE = 0.15
+HARDEST, HARDEN_STEPS = 0.6, 6000  # plain speech is learnt first: rooms, noises and throats get worse step by step
 WRONG_WORD_SHARE = 0.12  # of the words fed to the decoder are not the ones said, so that it listens instead of guessing
 
 
@@ -93,6 +95,7 @@ class Teacher:
     def short(self, step: int) -> Lesson:
         """Clips of like length."""
         chance = np.random.default_rng((1, step))
+        studio = Studio(bank=self.bank, hardness=min(HARDEST, step / HARDEN_STEPS), chance=chance)
         total = len(self.corpus.texts)
         near = max(self.batch, int(total * NEIGHBOURS))
         start = chance.integers(0, total - near + 1)
@@ -100,14 +103,16 @@ class Teacher:
         takes = []
         for number in chosen:
             before, after = chance.integers(0, SAMPLE_RATE // 3, 2)
-            takes.append(take(self.clip(number, chance), before, after, self.bank, chance))
+            takes.append(take(self.clip(number, chance), before, after, studio))
         longest = max(len(one.samples) for one in takes)
         frames = min(512, -(-longest // FRAME))
-        return self.lesson(takes, [self.script(self.corpus.texts[number]) for number in chosen], frames, True, chance)
+        scripts = [self.script(self.corpus.texts[number]) for number in chosen]
+        return self.lesson(takes, scripts, frames, True, studio)
 
     def whole(self, step: int, frames: int) -> Lesson:
         """Whole windows, some without words."""
         chance = np.random.default_rng((2, step))
+        studio = Studio(bank=self.bank, hardness=HARDEST, chance=chance)
         window, takes, scripts = frames * FRAME, [], []
         for _ in range(self.batch):
             if chance.random() < WORDLESS_SHARE:
@@ -115,15 +120,15 @@ class Teacher:
                 one, text = self.wordless(kind, window, chance), KINDS[kind][1]
                 scripts.append(replace(self.script(""), rows=self.vocabulary.encode(text), middles=[0.5, 1.0]))
             else:
-                number = int(chance.integers(len(self.corpus.texts)))
+                number = int(chance.integers(bisect(self.corpus.sounds, window * 0.9, key=len)))
                 sound = self.clip(number, chance)
                 sound = sound[: window - FRAME]
                 before = int(chance.integers(0, window - len(sound)) * chance.random() ** 2)
                 after = int(chance.integers(0, window - len(sound) - before + 1) * chance.random())
-                one = take(sound, before, after, self.bank, chance)
+                one = take(sound, before, after, studio)
                 scripts.append(self.script(self.corpus.texts[number]))
             takes.append(one)
-        return self.lesson(takes, scripts, frames, False, chance)
+        return self.lesson(takes, scripts, frames, False, studio)
 
     def wordless(self, kind: str, window: int, chance: Generator) -> Take:
         """A sound that nobody said, of any length and loudness, alone or over a little hiss."""
@@ -134,19 +139,19 @@ class Teacher:
         return Take(samples=sound.astype(np.float32), first=0, last=length)
 
     def lesson(
-        self, takes: Sequence[Take], scripts: Sequence[Script], frames: int, masked: bool, chance: Generator
+        self, takes: Sequence[Take], scripts: Sequence[Script], frames: int, masked: bool, studio: Studio
     ) -> Lesson:
         window = frames * FRAME
         samples = np.stack([np.pad(one.samples[:window], (0, max(0, window - len(one.samples)))) for one in takes])
         # Two frames of mel make one of the encoder.
-        mel = log_mel(other_throats(power(torch.from_numpy(samples), 2 * frames), chance))
-        mel = punch(mel, [(one.first // HOP, one.last // HOP) for one in takes], chance)
+        powers = other_throats(power(torch.from_numpy(samples), 2 * frames), studio.hardness, studio.chance)
+        mel = punch(log_mel(powers), [(one.first // HOP, one.last // HOP) for one in takes], studio.chance)
         heard = torch.tensor([min(frames, -(-len(one.samples) // FRAME)) if masked else frames for one in takes])
         mask = (torch.arange(frames)[None] < heard[:, None])[:, None, None] if masked else None
         firsts, lasts = (torch.tensor([[one.first, one.last] for one in takes]) / FRAME).T
         middles = padded([[0.0, *one.middles] for one in scripts], 0.0)
         phones = [one.phones for one in scripts]
-        fed, wanted = self.tokens(scripts, chance)
+        fed, wanted = self.tokens(scripts, studio.chance)
         return Lesson(
             mel=mel, mask=mask, fed=fed, wanted=wanted, frames=heard, spans=lasts - firsts,
             centres=firsts[:, None] + middles * (lasts - firsts)[:, None],

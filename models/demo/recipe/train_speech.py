@@ -19,16 +19,17 @@ import torch
 from ggml import WHISPER_ROWS
 from hearing import Dims, Hearing, Vocabulary
 from lesson import IGNORED, Lesson, Teacher, read_corpus
+from muon import Muon
 from phones import phones
 from torch import Tensor, nn
 from torch.nn import functional
 
-RATE, WARM_STEPS, CLIP = 1.5e-3, 300, 1.0
-WHOLE_SHARE = 0.12  # of the steps, the last ones: whole windows
+RATE, WARM_STEPS, COOL_SHARE, CLIP = 1.8e-3, 300, 0.4, 1.0
+HALF_WINDOWS, WHOLE_WINDOWS = 0.91, 0.975  # from these shares of the steps on: windows of half, of full length
 SPELLING_WEIGHT, GUIDE_WEIGHT = 0.5, 1.0
 GUIDED_HEADS = 2  # of each layer's; the others look where they like
 GUIDE_WIDTH, GUIDE_FLOOR = 0.07, 5.0  # of the utterance; frames
-SAVE_EVERY, SAY_EVERY = 250, 50
+SAVE_EVERY, SAY_EVERY = 100, 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +88,15 @@ class Student(nn.Module):
 
 
 def rate(step: int, steps: int) -> float:
-    """Warm up, then a cosine to nothing."""
-    return RATE * min(1, (step + 1) / WARM_STEPS) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
+    """Warm up, hold, and cool down to nothing in a straight line."""
+    return RATE * min(1, (step + 1) / WARM_STEPS, (steps - step) / (COOL_SHARE * steps))
+
+
+def draw_lesson(teacher: Teacher, step: int, steps: int, frames: int) -> Lesson:
+    """Short clips first, whole windows last; full length is four times the work."""
+    if step < HALF_WINDOWS * steps:
+        return teacher.short(step)
+    return teacher.whole(step, frames if step >= WHOLE_WINDOWS * steps else frames // 2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +122,8 @@ class Run:
             return 0
         state = torch.load(self.checkpoint, weights_only=True)
         student.load_state_dict(state["student"])
-        optimizer.load_state_dict(state["optimizer"])
+        if "optimizer" in state:
+            optimizer.load_state_dict(state["optimizer"])
         return int(state["step"])
 
 
@@ -125,14 +134,13 @@ def train(folder: Path, steps: int, batch: int) -> Hearing:
     run, vocabulary = Run(folder=folder), Vocabulary()
     spelt = phones(folder / "phones.json")
     student = Student(vocabulary, max(max(word) for word in spelt.values()))
-    optimizer = torch.optim.AdamW(student.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=0.01)
+    optimizer = Muon(student.named_parameters(), RATE)
     teacher = Teacher(read_corpus(folder / "corpus"), spelt, vocabulary, batch)
     first, began = run.load(student, optimizer), time.monotonic()
     for step in range(first, steps):
-        whole = step >= steps * (1 - WHOLE_SHARE)
-        lesson = teacher.whole(step, student.hearing.dims.audio_context) if whole else teacher.short(step)
-        losses = student.losses(lesson)
-        optimizer.param_groups[0]["lr"] = rate(step, steps)
+        losses = student.losses(draw_lesson(teacher, step, steps, student.hearing.dims.audio_context))
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step, steps)
         optimizer.zero_grad()
         losses.total().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(student.parameters(), CLIP)
@@ -145,9 +153,18 @@ def train(folder: Path, steps: int, batch: int) -> Hearing:
     return student.hearing.eval()
 
 
-def trained(folder: Path) -> Hearing:
-    """Read the model from a run's checkpoint."""
-    state = torch.load(folder / "checkpoint.pt", weights_only=True)
+def keep_small(checkpoint: Path, small: Path) -> None:
+    """Keep a checkpoint in half floats and without the optimizer, small enough for the repository."""
+    state = torch.load(checkpoint, weights_only=True)
+    state["student"] = {name: value.half() for name, value in state["student"].items()}
+    del state["optimizer"]
+    small.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(state, small)
+
+
+def trained(checkpoint: Path) -> Hearing:
+    """Read the model from a checkpoint, whole or small."""
+    state = torch.load(checkpoint, weights_only=True)
     hearing = Hearing(Dims(), Vocabulary(state["texts"]))
     hearing.load_state_dict(
         {
