@@ -70,8 +70,8 @@ class Elsewhere:
 
     @property
     def loaded(self) -> bool:
-        """Tell whether the engine is ready, without waiting; raises if it could not be."""
-        if not self._loaded and self.answered:
+        """Tell whether the engine is ready, without waiting; raises if it could not be, or has died since."""
+        if not self._asked and self.answered:
             self._ready()
         return self._loaded
 

@@ -126,6 +126,7 @@ def test_words_are_edited_refused_refined_and_undone(
         said("again", ".png")
         said("undo", "back to: a red house at night")
         person.see(".png")
+        person.see(READY)
         person.press("\x04")
         assert person.leave() == 0
     first, refined, again = (read_png(path) for path in pictures(isolated))

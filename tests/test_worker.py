@@ -114,10 +114,9 @@ def test_the_answer_to_a_question_that_was_given_up_is_not_taken_for_the_next_on
     assert counter.ask("think", 0.0) == 0.0, "there was nothing to stop"
 
 
-def test_an_engine_that_was_killed_is_found_by_who_asks_whether_it_has_loaded(counter: Elsewhere) -> None:
-    counter.ask("pid")
-    counter.unload()
-    counter.start()
+@pytest.mark.parametrize("loaded", [False, True])
+def test_an_engine_that_was_killed_is_found_by_who_asks_whether_it_has_loaded(counter: Elsewhere, loaded: bool) -> None:
+    counter.load() if loaded else counter.start()
     assert counter._child
     counter._child.kill()
     counter._child.wait()
