@@ -18,7 +18,7 @@ help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 demo: $(BIN)/installed  ## Set up, and turn a recording that ships with the project into a picture
-	@$(BIN)/audio-to-image picture --show-words --seed 4 models/demo/recordings/01.wav
+	@$(BIN)/audio-to-image picture --seed 4 models/demo/recordings/01.wav
 
 test: $(BIN)/installed-for-tests check  ## Set up what the tests need; lint, types, shell checks and the whole suite
 	$(BIN)/python -m pytest
@@ -44,6 +44,7 @@ demo-models: $(BIN)/installed-for-tests  ## Make the demo models anew, from noth
 
 bench: $(BIN)/installed-for-tests  ## Measure the engine and press-to-talk
 	$(BIN)/python bench/engine.py
+	$(BIN)/python bench/talk.py
 
 clean:  ## Remove the environment and what was built
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
