@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -83,10 +84,13 @@ def models(asked: argparse.Namespace) -> tuple[Path, Path]:
             KEPT.mkdir(parents=True, exist_ok=True)
             getattr(random_models, name)(source)
     weights = next((source / "unet").glob("*.safetensors")).stat()
-    graphs = KEPT / f"{source.parent.name}-{source.name}-{weights.st_mtime_ns:x}-{weights.st_size:x}"
+    made = f"{source.parent.name}-{source.name}-onnx"
+    graphs = KEPT / f"{made}-{weights.st_mtime_ns:x}-{weights.st_size:x}"
     if not graphs.exists():
         from orchestrator.convert import convert
 
+        for old in KEPT.glob(f"{made}-*"):
+            shutil.rmtree(old)
         for told in convert(source, graphs, to="onnx"):
             print(f"{told.piece}: {told.what}", file=sys.stderr)
     return source, graphs

@@ -346,7 +346,9 @@ def test_graphs_too_large_for_one_file_keep_their_weights_beside_it(saved, tmp_p
     monkeypatch.setattr(writer, "LARGE", 10_000)
     model = source.open_source(saved)
     list(writer.write(graphs.read(model, "unet", for_onnx=True), tmp_path, weights="fp32"))
-    assert (tmp_path / "unet.onnx.data").stat().st_size > (tmp_path / "unet.onnx").stat().st_size
+    graph, weights = ((tmp_path / name).stat() for name in ("unet.onnx", "unet.onnx.data"))
+    assert weights.st_size > graph.st_size
+    assert weights.st_mode == graph.st_mode
     assert difference(model, "unet", tmp_path / "unet.onnx") < SINGLES
 
 

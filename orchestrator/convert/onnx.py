@@ -40,6 +40,8 @@ def write(graph: Graph, folder: Path, *, weights: str) -> Iterator[str]:
     large = sum(len(tensor.raw_data) for tensor in model.graph.initializer) > LARGE
     name = f"{graph.name}.onnx"
     onnx.save_model(model, folder / name, save_as_external_data=large, location=f"{name}.data", size_threshold=SMALL)
+    if large:  # onnx lets nobody else read them
+        (folder / f"{name}.data").chmod((folder / name).stat().st_mode)
 
 
 def _export(graph: Graph, folder: Path) -> Path:
@@ -51,7 +53,7 @@ def _export(graph: Graph, folder: Path) -> Path:
         torch.onnx.export(
             graph.module,
             tuple(graph.inputs.values()),
-            target,
+            str(target),  # a Path would forbid weights beside the graph, which those beyond 2 GiB need
             dynamo=False,
             opset_version=OPSET,
             input_names=list(graph.inputs),
