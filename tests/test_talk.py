@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from microphone import Microphone, microphone
 from person import COMMAND, SEQUENCE, Person
+from sounds import say
 
 from orchestrator.png import read_png
 from orchestrator.sound import read, write_wav
@@ -137,6 +138,24 @@ def test_words_are_edited_refused_refined_and_undone(
     assert (refined.parent, refined.seed) == (first.id, first.seed)
     assert (again.parent, again.seed != first.seed) == (first.id, True)
     assert recordings(isolated) == [], "neither a refused nor an undone sentence leaves its recording"
+
+
+def test_a_picture_is_refined_by_voice(
+    talk: Callable[..., Person], microphone: Microphone, tmp_path: Path, isolated: Path
+) -> None:
+    with talk(*STEPS) as person:
+        for words in ("a red house at noon", "make it night"):
+            person.see(READY)
+            person.press(" ")
+            person.see(CUE)
+            microphone.play(say(words, tmp_path / "said.wav"))
+            person.see(f"heard:  {words}")
+            person.see(".png")
+    first, refined = (read_png(path) for path in pictures(isolated))
+    assert first
+    assert refined
+    assert (refined.prompt, refined.transcript) == ("a red house at night", "make it night")
+    assert refined.parent == first.id
 
 
 @pytest.mark.parametrize("stage", ["listening", "confirming", "painting"])
