@@ -9,7 +9,8 @@ Every stage keeps what it has made; started again, it goes on where it was.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import corpus
@@ -38,6 +39,8 @@ QUICK = Plan(parts=2, part_size=24, steps=60, batch=4, judged=2, wordless=10)
 def build(work: Path, out: Path, plan: Plan, processes: int = 2) -> Path:
     """Do all stages; return the model's path."""
     work.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
+    (work / "train.pid").write_text(f"{os.getpid()}\n")
     phones(work / "phones.json")
     corpus.make(work / "corpus", plan.parts, processes, plan.part_size)
     hearing = train(work, plan.steps, plan.batch)
@@ -58,6 +61,10 @@ if __name__ == "__main__":
     parser.add_argument("--work", type=Path, required=True, help="what is made on the way; may be deleted afterwards")
     parser.add_argument("--out", type=Path, required=True, help="where ggml-demo.bin goes")
     parser.add_argument("--quick", action="store_true", help="toy size: everything runs, nothing is learnt")
+    parser.add_argument("--parts", type=int, help="of the corpus, 200 utterances each; to go on with a smaller one")
+    parser.add_argument("--steps", type=int, help="of the training; more of them to go on with a finished one")
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
-    build(arguments.work, arguments.out, QUICK if arguments.quick else Plan(), arguments.processes)
+    plan = QUICK if arguments.quick else Plan()
+    plan = replace(plan, parts=arguments.parts or plan.parts, steps=arguments.steps or plan.steps)
+    build(arguments.work, arguments.out, plan, arguments.processes)

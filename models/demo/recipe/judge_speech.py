@@ -201,7 +201,7 @@ def judge(path: Path, clips: dict[str, list[Clip]], say_wrong: bool) -> list[Row
     for name, those in clips.items():
         answers[name] = [hear(model, clip) for clip in those]
         for one in answers[name] if say_wrong else []:
-            if one.heard != one.said and name != "foreign English":
+            if one.said and one.heard != one.said and name != "foreign English":
                 print(f"  {name} ({one.probability:.2f}): {one.said!r} -> {one.heard!r}")
     rows = [row(name, those) for name, those in answers.items()]
     for kind in ("unseen", "wordless"):
