@@ -143,7 +143,7 @@ def test_words_are_edited_refused_refined_and_undone(
 def test_a_picture_is_refined_by_voice(
     talk: Callable[..., Person], microphone: Microphone, tmp_path: Path, isolated: Path
 ) -> None:
-    with talk(*STEPS) as person:
+    with talk("--silence", "0.5", *STEPS) as person:
         for words in ("a red house at noon", "make it night"):
             person.see(READY)
             person.press(" ")
