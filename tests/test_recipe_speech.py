@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
 import tomllib
 from pathlib import Path
 from random import Random
@@ -16,6 +18,12 @@ RECIPE = DEMO / "recipe"
 
 torch = pytest.importorskip("torch")
 whisper = pytest.importorskip("pywhispercpp.model")
+
+
+needs_synthesisers = pytest.mark.skipif(
+    not all(map(shutil.which, ("espeak-ng", "flite", "festival"))) or importlib.util.find_spec("pyworld") is None,
+    reason="speaking needs espeak-ng, flite, festival and pyworld",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +122,7 @@ def test_word_errors_count_each_kind_once() -> None:
     assert word_errors([], ["thank", "you"]) == 2
 
 
+@needs_synthesisers
 def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     import corpus
     import train_speech
@@ -140,6 +149,7 @@ def stop_after_first_save(save):  # type: ignore[no-untyped-def]
     return saving
 
 
+@needs_synthesisers
 def test_everything_from_speaking_to_judging_runs_at_toy_size(tmp_path: Path) -> None:
     import build_speech
     import judge_speech
