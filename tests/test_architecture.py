@@ -11,8 +11,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "orchestrator"
 FLOORS = (
     {"cli"},
-    {"terminal", "studio", "doctor", "shortcut", "session", "keys", "preview", "draft"},
-    {"pipeline", "order", "talking", "ahead", "rehearing", "timings", "library"},
+    {"terminal", "studio", "doctor", "shortcut"},
+    {"pipeline", "order", "talking", "timings", "library"},
     {"engines", "machine"},
     {"record", "voice", "hear", "clean", "refine", "paint", "gallery", "worker", "events"},
     {"catalogue", "fetch", "convert"},
@@ -20,11 +20,7 @@ FLOORS = (
 )
 # Within a floor: who may know whom.
 NEIGHBOURS = {
-    "session": {"keys", "draft", "terminal"},
-    "draft": {"keys", "terminal"},
-    "terminal": {"preview"},
-    "talking": {"pipeline", "order", "ahead", "rehearing"},
-    "ahead": {"pipeline", "order", "rehearing", "talking"},
+    "talking": {"pipeline", "order"},
     "pipeline": {"order"},
     "events": {"hear", "recipe"},  # for the types of what they tell
     "fetch": {"catalogue"},

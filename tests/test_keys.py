@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from person import Person
 
-from orchestrator.draft import Draft
-from orchestrator.keys import Key, Reader
-from orchestrator.session import StartKey
 from orchestrator.terminal import fitted
+from orchestrator.terminal.draft import Draft
+from orchestrator.terminal.keys import Key, Reader
+from orchestrator.terminal.session import StartKey
 
 SPACE = Key(name="space")
 
@@ -106,9 +106,11 @@ def test_the_last_words_are_what_a_narrow_terminal_shows() -> None:
     assert fitted("█" * 20 + "  3.2 s  " + "word " * 40 + "the end", 60).endswith("word the end")
 
 
-READS = (
-    "from orchestrator.keys import Keyboard\nwith Keyboard() as keys:\n print('ready', flush=True); keys.pressed(None)"
-)
+READS = """
+from orchestrator.terminal.keys import Keyboard
+with Keyboard() as keys:
+    print('ready', flush=True); keys.pressed(None)
+"""
 
 
 @pytest.mark.parametrize("end", ["a key", "Ctrl-C", "kill -9"])

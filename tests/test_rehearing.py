@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from sounds import silence, speech
 
-from orchestrator.ahead import Ahead
 from orchestrator.engines import HearerElsewhere, PainterElsewhere
 from orchestrator.hear import Heard
 from orchestrator.order import Order, Said
 from orchestrator.recipe import Recipe
-from orchestrator.rehearing import Rehearing
 from orchestrator.sound import SAMPLE_RATE, Samples
+from orchestrator.talking.ahead import Ahead
+from orchestrator.talking.rehearing import Rehearing
 from orchestrator.worker import Opening
 
 BLOCK = SAMPLE_RATE // 20

@@ -46,11 +46,11 @@ def talk(  # noqa: PLR0913 - a command's flags are its arguments
     "undo" goes back. Prints the path of each picture.
     """
     from orchestrator import pipeline, terminal
-    from orchestrator.draft import confirmed
     from orchestrator.engines import Line
-    from orchestrator.keys import Keyboard
-    from orchestrator.session import Manner, session
     from orchestrator.talking import Talk
+    from orchestrator.terminal.draft import confirmed
+    from orchestrator.terminal.keys import Keyboard
+    from orchestrator.terminal.session import Manner, session
 
     chosen = settings.load(flags)
     if chosen.output and not once and not chosen.output.is_dir():

@@ -131,7 +131,9 @@ def refining(random: Random) -> str:
 
 def spoken(random: Random) -> str:
     """Say any sentence of the spoken world: every subject, and the refining sentences."""
-    return refining(random) if random.random() < REFINING_SHARE else sentence(draw_scene(random, tuple(SUBJECTS)), random)
+    if random.random() < REFINING_SHARE:
+        return refining(random)
+    return sentence(draw_scene(random, tuple(SUBJECTS)), random)
 
 
 def words() -> list[str]:
@@ -140,7 +142,7 @@ def words() -> list[str]:
     def phrases() -> Iterator[str]:
         yield from (*OPENINGS, *COLOURS, "a", "an", "the", "please", "night", "noon", "evening", "morning")
         for table in (SUBJECTS, PLACES, TIMES, WEATHERS, SIZES, SIDES):
-            for name, ways in table.items():
+            for ways in table.values():
                 yield from ways
         yield from ("make it", "now", "the same but", "again", "undo", "once more", "another one", "go back")
         yield from ("sunset", "sunrise", "bigger", "smaller", "rain", "snow", "cloudy", "paint it")

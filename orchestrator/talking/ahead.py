@@ -15,7 +15,7 @@ from orchestrator import events, pipeline
 from orchestrator.errors import NoSpeech
 from orchestrator.hear import Heard
 from orchestrator.order import Order, Said
-from orchestrator.rehearing import Rehearing
+from orchestrator.talking.rehearing import Rehearing
 
 if TYPE_CHECKING:
     from orchestrator.talking import Talk

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator import events, pipeline, record, sound
-from orchestrator.ahead import Ahead
 from orchestrator.engines import Line
 from orchestrator.errors import AudioToImageError, NoSpeech
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery
 from orchestrator.order import Order, Said, asked, find_source, settled
 from orchestrator.refine import Again, Amend, Undo, refine
-from orchestrator.rehearing import Rehearing
+from orchestrator.talking.ahead import Ahead
+from orchestrator.talking.rehearing import Rehearing
 
 INFINITE = float("inf")
 Confirm = Callable[[str], str]  # a prompt, as the person will have it; raises Cancelled where they will not

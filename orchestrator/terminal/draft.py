@@ -6,8 +6,8 @@ import sys
 from dataclasses import dataclass
 
 from orchestrator.errors import Cancelled, Misuse
-from orchestrator.keys import Key, Keyboard
 from orchestrator.terminal import CLEAR_LINE, size
+from orchestrator.terminal.keys import Key, Keyboard
 
 HINT = "Enter: paint; empty: do not"
 MARK = "paint: "

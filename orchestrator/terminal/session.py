@@ -11,8 +11,8 @@ from pathlib import Path
 from orchestrator import events, pipeline, record, shell
 from orchestrator.errors import AudioToImageError, Cancelled, NoSpeech
 from orchestrator.events import Event
-from orchestrator.keys import Key, Keyboard
 from orchestrator.talking import Talk
+from orchestrator.terminal.keys import Key, Keyboard
 
 START = ("space", "enter")
 HOLD = 0.4  # seconds: a key held longer ends the sentence when it is let go, one pressed shorter when pressed again

@@ -17,7 +17,7 @@ from unicodedata import combining, east_asian_width
 from orchestrator import events
 from orchestrator.events import Event
 from orchestrator.png import to_png
-from orchestrator.preview import Screen, protocol
+from orchestrator.terminal.preview import Screen, protocol
 from orchestrator.timings import timed
 
 CLEAR_LINE = "\r\x1b[K"
