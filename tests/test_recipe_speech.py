@@ -137,8 +137,8 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Pat
             train_speech.train(tmp_path / "stopped", 4, 2)
     resumed = train_speech.train(tmp_path / "stopped", 4, 2).state_dict()
     apart = {name: float((straight[name] - resumed[name]).abs().mean()) for name in straight}
-    # Sums are rounded by where arrays lie in memory: 4e-8 was the farthest. Without the optimizer's state it is 5e-6.
-    assert max(apart.values()) < 5e-7, apart
+    # Two straight runs differ by 4e-7 (Muon rounds to bfloat16); without the optimizer's state it is 1e-5.
+    assert max(apart.values()) < 2e-6, apart
 
 
 def stop_after_first_save(save):  # type: ignore[no-untyped-def]
