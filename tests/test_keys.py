@@ -109,8 +109,7 @@ def test_the_last_words_are_what_a_narrow_terminal_shows() -> None:
 READS = """
 from orchestrator.terminal.keys import Keyboard
 with Keyboard() as keys:
-    print('ready', flush=True); keys.pressed(None)
-"""
+    print('ready', flush=True); keys.pressed(None)"""
 
 
 @pytest.mark.parametrize("end", ["a key", "Ctrl-C", "kill -9"])
