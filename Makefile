@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 TORCH := torch==2.13.0
+PYWORLD := pyworld==0.3.5
 BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null)
 ifdef UV
@@ -70,4 +71,5 @@ $(BIN)/installed-for-tests: $(BIN)/installed tests/system.sh
 	@sed -n '/^# extras/,$$p' requirements.lock > .venv/extras.lock
 	@$(INSTALL) $(TORCH)
 	@$(INSTALL) --no-deps --require-hashes -r .venv/extras.lock
+	@$(INSTALL) $(PYWORLD) || echo "pyworld needs a C compiler: what makes new voices is not tested"
 	@touch $@

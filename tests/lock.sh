@@ -18,7 +18,7 @@ main() {
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
     compile --output-file "$folder/core"
-    compile --all-extras --constraints "$folder/core" --no-emit-package torch --output-file "$folder/all"
+    compile --extra convert --extra openvino --extra recipe --extra test --constraints "$folder/core" --no-emit-package torch --output-file "$folder/all"
     if grep -q '^nvidia-' "$folder/all"; then
         say "a dependency asks for torch and its CUDA packages: leave it out of the extras"
         exit 1
