@@ -23,6 +23,7 @@ from orchestrator.recipe import Recipe
 from orchestrator.settings import Settings
 
 UNSURE = 0.55  # mean probability of a token: measured on the demo model, within its grammar and outside
+FULL = "the full models: audio-to-image models get"
 SPEAK_UP = "speak up, or look at the microphones: audio-to-image devices"
 
 
@@ -103,7 +104,7 @@ def painted(line: Line, order: Order, *, load: float = 0.0, begun: bool = False)
     """Have an order painted, or what has begun go on, and keep the pictures."""
     settings, gallery, started = line.settings, Gallery(line.settings.gallery), time.perf_counter()
     for step in line.painter.follow() if begun else line.painter.paint(order.request):
-        yield from (events.Note(text=warning) for warning in step.warnings)
+        yield from (events.Note(text=warning, hint=FULL if line.model.demo else "") for warning in step.warnings)
         yield _step_event(step, order.request.count)
         if step.pixels is not None:
             seconds = {"hear": order.hear, "load": load, "paint": time.perf_counter() - started}
@@ -161,7 +162,7 @@ def failure(error: AudioToImageError, source: Path | None = None) -> events.Fail
 def say_which(kind: str, chosen: catalogue.Chosen) -> Iterator[Event]:
     """Say so where a demo model stands in for a full one, or a model may not fit into the memory."""
     if chosen.demo:
-        yield events.Note(text=f"using the demo {kind} model", hint="the full models: audio-to-image models get")
+        yield events.Note(text=f"using the demo {kind} model", hint=FULL)
     tight = enough_memory(chosen)
     if tight:
         yield tight

@@ -209,6 +209,12 @@ def test_painting_from_a_picture_names_its_parent() -> None:
     assert recipe["strength"] == 0.6
 
 
+def test_a_word_that_the_demo_model_does_not_know_is_named_with_the_command_for_more() -> None:
+    done = run("paint", "a red dragon on the sea", *QUICK)
+    assert "not: dragon (the full models: audio-to-image models get)" in done.stderr
+    assert "not:" not in run("paint", "a red sailboat on the sea", *QUICK).stderr
+
+
 def test_clean_is_a_filter_that_never_fails() -> None:
     assert run("clean", stdin=b"[MUSIC] a red (laughs) house").stdout == "a red house\n"
     assert run("clean", stdin=b"[MUSIC]").returncode == 0
