@@ -32,7 +32,7 @@ ABOUT = {  # what the program cannot read from diffusers' files
     "licence": "MIT",
     "steps": 20,
     "guidance": 3.0,
-    "sampler": "ddim",
+    "sampler": "dpm++2m",
     "words": [word for word in world.words() if word not in UNPAINTED],
 }
 INDEX = {

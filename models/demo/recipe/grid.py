@@ -33,7 +33,7 @@ PROMPTS = (
     "a blue car in the forest at noon",
     "a red lighthouse in the mountains in the rain at noon",
 )
-SIDE, GAP, COLOURS = 288, 8, 256
+SIDE, GAP = 256, 8
 
 
 def grid(folder: Path) -> Image.Image:
@@ -48,13 +48,13 @@ def grid(folder: Path) -> Image.Image:
 
 
 def main() -> None:
-    """Write the grid; 256 colours keep it small."""
+    """Write the grid."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("output", type=Path)
     arguments = parser.parse_args()
     part = arguments.output.with_suffix(".part.png")
-    grid(arguments.folder).quantize(COLOURS, dither=Image.Dither.FLOYDSTEINBERG).save(part, optimize=True)
+    grid(arguments.folder).save(part, optimize=True)
     part.rename(arguments.output)
 
 
