@@ -119,6 +119,8 @@ def export(work: Path, folder: Path) -> None:
     vae(work, part / "vae")
     vocabulary.save(part / "tokenizer")
     model.text.half().save_pretrained(part / "text_encoder")
+    config = json.loads((part / "text_encoder" / "config.json").read_text())
+    write_json(part / "text_encoder" / "config.json", config | {"dtype": "float32"})  # as diffusers opens the others
     old = folder.with_suffix(".old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
