@@ -19,7 +19,7 @@ help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 demo: $(BIN)/installed  ## Set up, and turn a recording that ships with the project into a picture
-	@$(BIN)/audio-to-image picture --seed 4 models/demo/recordings/01.wav
+	@$(BIN)/audio-to-image picture --seed 11 models/demo/recordings/01.wav
 
 test: $(BIN)/installed-for-tests check  ## Set up what the tests need; lint, types, shell checks and the whole suite
 	$(BIN)/python -m pytest
