@@ -89,7 +89,6 @@ def test_the_demo_model_loads_and_hears_without_failing(hearer: str, said: Sampl
     opened.unload()
 
 
-@pytest.mark.xfail(strict=True, reason="random weights; drop this mark with the trained ones")
 def test_the_recordings_that_come_with_the_program_are_understood():
     table = tomllib.loads((demo_models() / "recordings" / "recordings.toml").read_text())["recording"]
     opened, right = open_hearer(DEMO), 0.0

@@ -90,7 +90,6 @@ def test_speech_played_into_it_is_recorded_until_it_ends(microphone: Microphone,
     assert max(each.level for each in events if isinstance(each, Level)) > -30
 
 
-@pytest.mark.xfail(strict=True, reason="random weights; drop this mark with the trained ones")
 def test_what_is_said_into_the_microphone_is_heard(microphone: Microphone, tmp_path: Path):
     said = "a white lighthouse by the sea at night"
     voice, stop = Voice(), Stop()

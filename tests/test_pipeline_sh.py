@@ -61,14 +61,20 @@ def test_what_was_said_never_reaches_a_shell(tmp_path: Path, recording: Path, sa
     for each in ("pipeline.sh", "remove_parentheses.py"):
         shutil.copy(SCRIPT.parent / each, fake)
     (fake / ".venv/bin").mkdir(parents=True)
-    (fake / ".venv/bin/python3").symlink_to(Path(str(real)).with_name("python3"))
     (tmp_path / "said").write_text(said)
-    stub = fake / ".venv/bin/audio-to-image"
-    stub.write_text(f'#!/bin/sh\nif [ "$1" = hear ]; then cat {tmp_path}/said; else exec {real} "$@"; fi\n')
-    stub.chmod(0o755)
+    python = Path(str(real)).with_name("python3")
+    script(fake / ".venv/bin/python3", f'exec {python} "$@"')
+    script(
+        fake / ".venv/bin/audio-to-image", f'if [ "$1" = hear ]; then cat {tmp_path}/said; else exec {real} "$@"; fi'
+    )
     done = subprocess.run(
         [str(fake / "pipeline.sh"), str(recording)],
         cwd=tmp_path, env=os.environ | {"AUDIO_TO_IMAGE_STEPS": "1"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "gone").exists()
+
+
+def script(path: Path, text: str) -> None:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
