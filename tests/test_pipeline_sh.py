@@ -51,7 +51,7 @@ def test_it_stops_at_the_first_stage_that_fails_with_its_status(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(
-    "said", ["$(touch gone)", "`touch gone`", "-n", "--help", "a 'red' \"house\"", "a\\nb; exit 9"]
+    "said", ["a house $(touch gone)", "`touch gone`", "-n", "--help", "a 'red' \"house\"", "a\\nb; exit 9"]
 )
 def test_what_was_said_never_reaches_a_shell(tmp_path: Path, recording: Path, said: str) -> None:
     """A hearer that says anything stands in for `hear`; every other stage is the real one."""
