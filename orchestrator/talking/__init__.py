@@ -50,6 +50,7 @@ class Talk:
         self.line = line
         self._image, self._drafts, self._confirm = image, drafts, confirm
         self._made: list[Made] = []
+        self._introduced = False
         self._seed: int | None = None  # of this sentence: its drafts and its picture have the same one
         # What cannot be is refused before anyone speaks.
         asked(line.settings, "anything", find_source(Gallery(line.settings.gallery), image) if image else None)
@@ -100,8 +101,7 @@ class Talk:
         line, settings = self.line, self.line.settings
         line.hearer.start()
         line.painter.start()
-        yield from pipeline.say_which("speech", line.speech_model)
-        yield from pipeline.say_which("picture", line.model)
+        yield from self._introduce()
         microphone = record.record(path, seconds=settings.seconds, device=settings.device, stop=stop)
         rehearing: Rehearing | None = None
         with closing(microphone):
@@ -117,6 +117,13 @@ class Talk:
                 if rehearing.voice.finished(settings.silence):
                     stop("silence")
         return (yield from self._understand(path, rehearing))
+
+    def _introduce(self) -> Iterator[Event]:
+        """Say which models are used, once in a conversation."""
+        if not self._introduced:
+            yield from pipeline.say_which("speech", self.line.speech_model)
+            yield from pipeline.say_which("picture", self.line.model)
+        self._introduced = True
 
     def _understand(self, path: Path, rehearing: Rehearing | None) -> Generator[Event, None, Said]:
         begun = time.perf_counter()
@@ -139,6 +146,8 @@ class Talk:
         if plan is None:
             yield from self._back()
             return
+        if plan.said.prompt != said.prompt:
+            yield events.Note(text=f"now:    {plan.said.prompt}")
         begun = time.perf_counter()
         if not self.line.painter.loaded:
             yield events.Working(what="loading the picture model")
