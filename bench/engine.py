@@ -25,7 +25,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 
-DEMO = ROOT / "models" / "demo" / "work" / "diffusers"
+DEMO = ROOT / "models" / "demo" / "making" / "diffusers"
 KEPT = ROOT / "build" / "bench"
 CHILD = Path(__file__).with_name("engine_child.py")
 OURS, THEIRS = "onnx", "diffusers"

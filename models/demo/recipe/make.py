@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="toy size: everything runs, nothing is learnt")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
-    work = DEMO / "work" / ("quick" if arguments.quick else ".")
+    work = DEMO / "making" / ("quick" if arguments.quick else ".")
     places = ["--out", str(work if arguments.quick else DEMO), "--processes", str(arguments.processes)]
     size = ["--quick"] if arguments.quick else []
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
