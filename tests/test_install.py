@@ -290,7 +290,9 @@ def checkout(tmp_path: Path) -> Path:
     for name in CHECKOUT:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "making", "recipe"))
+            shutil.copytree(
+                ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "making", "recipe")
+            )
         else:
             shutil.copy(ROOT / name, folder / name)
     return folder
