@@ -22,7 +22,7 @@ from orchestrator.paint import Step
 from orchestrator.recipe import Recipe
 from orchestrator.settings import Settings
 
-UNSURE = 0.55  # mean probability of a token: measured on the demo model, within its grammar and outside
+UNSURE = 0.75  # mean probability of a token: measured on the demo model, within its grammar and outside
 FULL = "the full models: audio-to-image models get"
 SPEAK_UP = "speak up, or look at the microphones: audio-to-image devices"
 
