@@ -110,7 +110,7 @@ def _from_file(path: Path) -> dict[str, Any]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # tomllib counts neither brackets nor digits
         raise Misuse(f"cannot read the settings in {path}: {error}", hint) from error
     for name in table.keys() - _kinds().keys():
         near = difflib.get_close_matches(name, _kinds(), n=1)
@@ -130,11 +130,13 @@ def _typed(name: str, value: object, place: str, hint: str) -> object:
     try:
         if kind is bool:
             return _truth(value)
-        if isinstance(value, bool | list | dict):
+        if isinstance(value, bool | list | dict) or (kind is int and isinstance(value, float)):
+            raise ValueError(value)
+        if kind is Path and "\0" in str(value):
             raise ValueError(value)
         return kind(str(value)).expanduser() if kind is Path else kind(value)
-    except (TypeError, ValueError) as error:
-        raise Misuse(f"{place} should be {_NAMES[kind]}, not {value!r}", hint) from error
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # RuntimeError: ~nobody
+        raise Misuse(f"{place} should be {_NAMES[kind]}, not {value!r:.60}", hint) from error
 
 
 _NAMES: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path"}
