@@ -8,10 +8,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import lzma
 import os
 import shutil
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +29,18 @@ from orchestrator.fetch.news import Here, Making, Terms, Told
 from orchestrator.settings import Settings
 
 MANIFEST = "bundle.json"
+# What zipfile lets through on broken archives, also those that are encrypted or packed in a way it does not know.
+ARCHIVE_FAULTS = (
+    zipfile.BadZipFile,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+)
 FORMAT = 1
 
 
@@ -143,8 +158,8 @@ def unzip(fetched: Path, whole: Path) -> Iterator[str]:
                         files.make_folder(target.parent)
                         with archive.open(entry) as content:
                             _copy(content, target)
-        except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-            raise _broken(path, str(error)) from error
+        except ARCHIVE_FAULTS as error:
+            raise _broken(path, str(error) or type(error).__name__) from error
 
 
 def _check_sha1(model: Model, record: Seen, whole: Path) -> None:
