@@ -25,6 +25,7 @@ from orchestrator.errors import Cancelled
 ASK = "\x1b[?u"  # for the kitty keyboard protocol; terminals without it say nothing
 TELL_RELEASES, TELL_NO_MORE = "\x1b[>11u", "\x1b[<u"  # 1 + 2 + 8: every key as a code, with what happened to it
 SIGNALS = {"c": signal.SIGINT, "z": signal.SIGTSTP, "\\": signal.SIGQUIT}  # as codes they are no signals any more
+SURROGATES = range(0xD800, 0xE000)  # halves of characters, which no text can hold
 HANDLED = (signal.SIGTSTP, signal.SIGWINCH)
 
 # Notes the terminal before and after it was changed. If we end without a word and nobody else, such as a shell, has put
@@ -93,11 +94,12 @@ def _typed(code: int) -> Key:
         return Key(name=_CHARACTERS[code])
     if code < 32:
         return Key(name=chr(code + 96), control=True)
-    return Key(name=chr(code) if code <= sys.maxunicode else "")
+    return Key(name="" if code in SURROGATES or code > sys.maxunicode else chr(code))
 
 
 def _number(digits: str) -> int:
-    return int(digits.partition(":")[0] or 0)
+    found = re.match("[0-9]{1,7}", digits)
+    return int(found[0]) if found else 0
 
 
 class Keyboard:
