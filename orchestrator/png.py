@@ -10,6 +10,7 @@ import io
 import json
 import os
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -140,23 +141,30 @@ def _unpacked(packed: bytes) -> bytes:
 
 def read_pixels(path: Path) -> NDArray[np.uint8]:
     """Read any picture file as height, width, RGB; turned upright, and refused where it is no picture or a bomb."""
-    import numpy
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     # What Pillow's decoders let through on broken files; a bomb is a warning or an error by its size.
     broken = (OSError, ValueError, TypeError, SyntaxError, EOFError, IndexError, KeyError, struct.error, zlib.error)
     bomb = (Image.DecompressionBombWarning, Image.DecompressionBombError)
     try:
-        with Image.open(path, formats=READABLE) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise Misuse(
-                    f"{path} has {image.width}x{image.height} pixels; {MAX_PIXELS:,} are the most",
-                    "make it smaller first",
-                )
-            upright = ImageOps.exif_transpose(image)
-            return numpy.asarray(upright.convert("RGB"), dtype=numpy.uint8)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow tells Python about pictures that are merely odd
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return _upright(path)
     except (*broken, *bomb) as error:
         raise Misuse(f"{path} is not a picture that can be read: {error}", "give a PNG, JPEG or WebP file") from error
+
+
+def _upright(path: Path) -> NDArray[np.uint8]:
+    import numpy
+    from PIL import Image, ImageOps
+
+    with Image.open(path, formats=READABLE) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise Misuse(
+                f"{path} has {image.width}x{image.height} pixels; {MAX_PIXELS:,} are the most", "make it smaller first"
+            )
+        return numpy.asarray(ImageOps.exif_transpose(image).convert("RGB"), dtype=numpy.uint8)
 
 
 def pixels_digest(pixels: NDArray[np.uint8]) -> str:
