@@ -17,10 +17,11 @@ from typing import Any
 
 from orchestrator import files, shell
 from orchestrator.catalogue import seen
-from orchestrator.errors import Misuse, ModelMissing
+from orchestrator.errors import AudioToImageError, Misuse, ModelMissing
 from orchestrator.settings import Settings, shipped_models
 
 UNPINNED = "unpinned"
+REINSTALL = "install the program anew: make clean demo"
 KINDS = {"speech": "speech_model", "picture": "model"}  # each with the setting that names one
 OPENED = ("unet.onnx", "Unet.mlmodelc", "UnetChunk1.mlmodelc", "Unet.mlpackage")  # stand in the folder that is opened
 
@@ -107,11 +108,21 @@ class Catalogue:
 @cache
 def load() -> Catalogue:
     """Read the catalogue that came with the program."""
-    with (shipped_models() / "catalogue.toml").open("rb") as file:
-        table = tomllib.load(file)
-    return Catalogue(
-        models=tuple(_model(family, row) for family in table["family"] for row in family["models"]), full=table["full"]
-    )
+    path = shipped_models() / "catalogue.toml"
+    try:
+        return parsed(path.read_bytes())
+    except OSError as error:
+        raise AudioToImageError(f"cannot read {path}: {error.strerror}", REINSTALL) from error
+
+
+def parsed(content: bytes) -> Catalogue:
+    """Make a catalogue of a file's content."""
+    try:
+        table = tomllib.loads(content.decode())
+        models = tuple(_model(family, row) for family in table["family"] for row in family["models"])
+        return Catalogue(models=models, full=table["full"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise AudioToImageError(f"the catalogue of models is damaged: {error!r:.200}", REINSTALL) from error
 
 
 def here(model: Model, settings: Settings) -> Chosen | None:
@@ -142,10 +153,18 @@ def choose(kind: str, settings: Settings) -> Chosen:
         if chosen:
             return chosen
         raise ModelMissing(f"there is no {kind} model here", "audio-to-image models get")
-    path = Path(name).expanduser()
+    path = _expanded(name)
     if name not in {model.name for model in load().models} and path.exists():
         return Chosen(name=path.resolve().name, kind=kind, path=path.resolve())
     return _named(kind, load().find(name), settings)
+
+
+def _expanded(name: str) -> Path:
+    """Read a path as a shell would; the home of somebody unknown is a folder's odd name."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
 
 
 def _named(kind: str, model: Model, settings: Settings) -> Chosen:
