@@ -1,8 +1,8 @@
-"""The engines of a run, each in a child process: settings come in; a Hearer and a Painter go out, not yet loaded."""
+"""The engines of a run, each in another process: settings come in; a Hearer and a Painter go out, not yet loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class HearerElsewhere(Elsewhere):
-    """A Hearer in a child process."""
+    """A Hearer in another process."""
 
     @property
     def longest(self) -> float:
@@ -31,7 +31,7 @@ class HearerElsewhere(Elsewhere):
 
 
 class PainterElsewhere(Elsewhere):
-    """A Painter in a child process."""
+    """A Painter in another process."""
 
     @property
     def engine(self) -> Engine:
@@ -51,7 +51,10 @@ class PainterElsewhere(Elsewhere):
         return self.stream("paint", request)
 
 
-def open_hearer(settings: Settings) -> tuple[HearerElsewhere, catalogue.Chosen]:
+Tick = Callable[[], None]
+
+
+def open_hearer(settings: Settings, tick: Tick | None = None) -> tuple[HearerElsewhere, catalogue.Chosen]:
     """Choose the speech model and name its engine."""
     chosen = catalogue.choose("speech", settings)
     task = Task(
@@ -62,10 +65,10 @@ def open_hearer(settings: Settings) -> tuple[HearerElsewhere, catalogue.Chosen]:
     )
     arguments = {"model": chosen.path, "hearer": settings.hearer, "task": task}
     opening = Opening(name="speech", path="orchestrator.hear:open_hearer", arguments=arguments)
-    return HearerElsewhere(opening), chosen
+    return HearerElsewhere(opening, socket=settings.socket, tick=tick), chosen
 
 
-def open_painter(settings: Settings) -> tuple[PainterElsewhere, catalogue.Chosen]:
+def open_painter(settings: Settings, tick: Tick | None = None) -> tuple[PainterElsewhere, catalogue.Chosen]:
     """Choose the picture model and name its engine."""
     chosen = catalogue.choose("picture", settings)
     arguments = {
@@ -75,14 +78,17 @@ def open_painter(settings: Settings) -> tuple[PainterElsewhere, catalogue.Chosen
         "threads": settings.threads or None,
     }
     opening = Opening(name="picture", path="orchestrator.paint:open_painter", arguments=arguments)
-    return PainterElsewhere(opening), chosen
+    return PainterElsewhere(opening, socket=settings.socket, tick=tick), chosen
 
 
 class Line:
-    """The engines of one run, opened when first asked for; leaving it lets them go."""
+    """The engines of one run, opened when first asked for; leaving it lets them go.
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    `tick` is called again and again while one waits for them, and may raise to end that.
+    """
+
+    def __init__(self, settings: Settings, tick: Tick | None = None) -> None:
+        self.settings, self._tick = settings, tick
 
     def __enter__(self) -> Line:
         return self
@@ -94,11 +100,11 @@ class Line:
 
     @cached_property
     def _hearing(self) -> tuple[HearerElsewhere, catalogue.Chosen]:
-        return open_hearer(self.settings)
+        return open_hearer(self.settings, self._tick)
 
     @cached_property
     def _painting(self) -> tuple[PainterElsewhere, catalogue.Chosen]:
-        return open_painter(self.settings)
+        return open_painter(self.settings, self._tick)
 
     @property
     def hearer(self) -> HearerElsewhere:

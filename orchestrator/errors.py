@@ -31,6 +31,10 @@ class ModelMissing(AudioToImageError):
     exit_code = 4
 
 
+class Busy(AudioToImageError):
+    """As much is under way as is taken on at once."""
+
+
 class Cancelled(AudioToImageError):
     """The person changed their mind."""
 

@@ -7,6 +7,7 @@ Goes out: one frozen `Settings`.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -54,6 +55,14 @@ class Settings:
     strength: float = 0.8
     threads: int = 0  # 0: chosen for the model, never more than there are cores
     keep_audio: bool = False
+    host: str = "127.0.0.1"  # where `serve` listens; beyond this machine it asks for a token
+    port: int = 8765
+    token: str = ""  # empty: made when one is needed
+    idle: float = 900.0  # seconds without work after which `serve` lets its engines' memory go
+    queue: int = 16  # jobs that `serve` takes on at once
+    most_upload: int = 100_000_000  # bytes of a request to `serve`
+    most_seconds: float = 600.0  # of sound in one
+    most_pixels: int = 4_000_000  # of a picture in one
     output: Path | None = None
     data: Path = field(default_factory=default_data)
 
@@ -64,6 +73,12 @@ class Settings:
     @property
     def gallery(self) -> Path:
         return self.data / "gallery"
+
+    @property
+    def socket(self) -> Path:
+        """Where a running `serve` is reached: a short path, for macOS allows 104 bytes."""
+        name = hashlib.sha256(os.fsencode(self.data.absolute())).hexdigest()[:12]
+        return Path(f"/tmp/audio-to-image-{os.getuid()}") / f"{name}.socket"  # noqa: S108 - looked at before use
 
     @property
     def models(self) -> Path:
@@ -94,6 +109,15 @@ def load(flags: Mapping[str, object] | None = None, environment: Mapping[str, st
     chosen = _from_file(settings_file()) | _from_environment(environ)
     chosen |= {name: value for name, value in (flags or {}).items() if value is not None and name in _kinds()}
     return replace(Settings(), **chosen)
+
+
+def changed(settings: Settings, given: Mapping[str, object], place: str) -> Settings:
+    """Set what was given by name, such as a request's fields; `place` names it in what goes wrong."""
+    hint = f"correct it in {place}"
+    for name in given.keys() - _kinds().keys():
+        raise Misuse(f"{place} names an unknown field, {name!r}", hint)
+    values: dict[str, Any] = {name: _typed(name, value, f"{name} in {place}", hint) for name, value in given.items()}
+    return replace(settings, **values)
 
 
 @cache

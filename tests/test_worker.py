@@ -14,6 +14,7 @@ import pytest
 
 from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.worker import Elsewhere, Opening
+from orchestrator.worker.child import Child
 
 
 class Counter:
@@ -117,9 +118,9 @@ def test_the_answer_to_a_question_that_was_given_up_is_not_taken_for_the_next_on
 @pytest.mark.parametrize("loaded", [False, True])
 def test_an_engine_that_was_killed_is_found_by_who_asks_whether_it_has_loaded(counter: Elsewhere, loaded: bool) -> None:
     counter.load() if loaded else counter.start()
-    assert counter._child
-    counter._child.kill()
-    counter._child.wait()
+    assert isinstance(counter._peer, Child)
+    counter._peer.process.kill()
+    counter._peer.process.wait()
     with pytest.raises(AudioToImageError, match="died"):
         _ = counter.loaded
 

@@ -56,4 +56,4 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-from orchestrator.cli import doctor, gallery, line, machine, models, shortcut, talk  # noqa: E402,F401 - verbs add themselves to `commands`
+from orchestrator.cli import doctor, gallery, line, machine, models, serve, shortcut, talk  # noqa: E402,F401 - verbs add themselves to `commands`

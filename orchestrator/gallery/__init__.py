@@ -89,6 +89,11 @@ class Gallery:
         with self._healed() as rows:
             return self._all(rows.search(words, limit))
 
+    def page(self, words: str, before: str, limit: int) -> tuple[Kept, ...]:
+        """List or search the pictures that come after the one of this file name, newest first."""
+        with self._healed() as rows:
+            return self._all(rows.search(words, limit, before))
+
     def show(self, wanted: str) -> Kept:
         """Find one picture by its id, the beginning of one, or its file."""
         with self._healed() as rows:

@@ -25,6 +25,8 @@ MIGRATIONS = (  # each brings `user_version` up by one
     CREATE VIRTUAL TABLE words USING fts5(prompt, transcript, tokenize = 'unicode61 remove_diacritics 2');
     """,
 )
+NEWEST = "ORDER BY made DESC, name DESC LIMIT ?"
+OLDER = "(? = '' OR (made, name) < (SELECT made, name FROM pictures WHERE name = ?))"
 BUSY_SECONDS = 60.0
 # Scripts written without spaces: each character is a word, or nothing inside a sentence would be found.
 UNSPACED = re.compile(r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])")
@@ -69,17 +71,17 @@ class Index:
             )
             self._database.execute("DELETE FROM pictures WHERE name = ?", [name])
 
-    def newest(self, limit: int | None) -> tuple[Row, ...]:
-        """Give the rows, newest first."""
-        return self._rows("ORDER BY made DESC, name DESC LIMIT ?", -1 if limit is None else limit)
+    def newest(self, limit: int | None, before: str = "") -> tuple[Row, ...]:
+        """Give the rows, newest first; those older than the row of a file."""
+        return self._rows(f"WHERE {OLDER} {NEWEST}", before, before, -1 if limit is None else limit)
 
-    def search(self, words: str, limit: int | None) -> tuple[Row, ...]:
-        """Give the rows that have all these words, or words that begin so."""
+    def search(self, words: str, limit: int | None, before: str = "") -> tuple[Row, ...]:
+        """Give the rows that have all these words, or words that begin so; those older than the row of a file."""
         phrases = [f'"{_spaced(word)}"*' for word in words.replace('"', " ").replace("\0", " ").split()]
         if not phrases:
-            return self.newest(limit)
-        where = "WHERE rowid IN (SELECT rowid FROM words WHERE words MATCH ?) ORDER BY made DESC, name DESC LIMIT ?"
-        return self._rows(where, " ".join(phrases), -1 if limit is None else limit)
+            return self.newest(limit, before)
+        where = f"WHERE rowid IN (SELECT rowid FROM words WHERE words MATCH ?) AND {OLDER} {NEWEST}"  # noqa: S608
+        return self._rows(where, " ".join(phrases), before, before, -1 if limit is None else limit)
 
     def beginning(self, start: str) -> tuple[Row, ...]:
         """Give the rows whose id begins so."""

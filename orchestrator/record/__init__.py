@@ -82,19 +82,30 @@ def new_path(folder: Path) -> Path:
     return folder / f"{now:%Y-%m-%d-%H%M%S}-{now.microsecond // 1000:03}-{secrets.token_hex(2)}.wav"
 
 
-def record(path: Path, *, seconds: float = 10.0, device: str = "", stop: Stop | None = None) -> Generator[Event]:
-    """Record to a WAV file until the window is full or something stops it; closing the generator keeps it too."""
+def record(
+    path: Path,
+    *,
+    seconds: float = 10.0,
+    device: str = "",
+    stop: Stop | None = None,
+    sound: Generator[Samples] | None = None,
+) -> Generator[Event]:
+    """Record to a WAV file until the window is full or something stops it; closing the generator keeps it too.
+
+    `sound` that comes from elsewhere, as from a page, takes the place of the microphone.
+    """
     if not (math.isfinite(seconds) and 0 < seconds <= LONGEST_SECONDS):
         raise Misuse(f"cannot record for {seconds:g} seconds", "audio-to-image record --seconds 10")
-    return _record(path, seconds, microphone.system(), device, stop or Stop())
+    stop = stop or Stop()
+    return _record(path, seconds, sound or _sound(microphone.system(), device, stop), device, stop)
 
 
-def _record(path: Path, seconds: float, system: str, device: str, stop: Stop) -> Generator[Event]:
+def _record(path: Path, seconds: float, sound: Generator[Samples], device: str, stop: Stop) -> Generator[Event]:
     most = round(seconds * SAMPLE_RATE)
     partial = Partial(path)
     why: Why = "lost"
     try:
-        with closing(_sound(system, device, stop)) as sound:
+        with closing(sound):
             for each in sound:
                 if not partial.samples:
                     yield Opened(path=partial.path, device=device or "default")

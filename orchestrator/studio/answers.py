@@ -10,14 +10,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from orchestrator.errors import AudioToImageError, Cancelled, Misuse, ModelMissing, NoSpeech
+from orchestrator.errors import AudioToImageError, Busy, Cancelled, Misuse, ModelMissing, NoSpeech
 
+RETRY_SECONDS = "2"
 CLIENT_LEFT = 499  # nginx's number for a client that did not wait
 # Which error is which status and code; the first that fits.
 KNOWN: tuple[tuple[type[AudioToImageError], int, str], ...] = (
     (NoSpeech, 422, "no_speech"),
     (ModelMissing, 404, "model_missing"),
     (Misuse, 400, "misuse"),
+    (Busy, 429, "busy"),
     (Cancelled, CLIENT_LEFT, "cancelled"),
     (AudioToImageError, 500, "failed"),
 )
@@ -30,6 +32,7 @@ BUG = "the terminal in which `audio-to-image serve` runs shows where"
 def problem(status: int, message: str, *, code: str, hint: str = "", param: str | None = None) -> JSONResponse:
     """Answer with an error, in the form that OpenAI's clients read."""
     kind = TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
+    message = message.encode(errors="replace").decode()  # JSON may name halves of characters; UTF-8 cannot
     error = {"message": message, "type": kind, "param": param, "code": code, "hint": hint}
     return JSONResponse({"error": error}, status_code=status)
 
@@ -42,7 +45,10 @@ def status_and_code(error: AudioToImageError) -> tuple[int, str]:
 def told(error: AudioToImageError) -> JSONResponse:
     """Answer with an error of ours."""
     status, code = status_and_code(error)
-    return problem(status, str(error), code=code, hint=error.hint)
+    answer = problem(status, str(error), code=code, hint=error.hint)
+    if status == 429:
+        answer.headers["Retry-After"] = RETRY_SECONDS
+    return answer
 
 
 async def _ours(_request: Request, error: Exception) -> Response:

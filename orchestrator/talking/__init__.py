@@ -16,9 +16,10 @@ from orchestrator import events, pipeline, record, sound
 from orchestrator.engines import Line
 from orchestrator.errors import AudioToImageError, NoSpeech
 from orchestrator.events import Event
-from orchestrator.gallery import Gallery
+from orchestrator.gallery import Gallery, Kept
 from orchestrator.order import Order, Said, asked, find_source, settled
 from orchestrator.refine import Again, Amend, Undo, refine
+from orchestrator.sound import Samples
 from orchestrator.talking.ahead import Ahead
 from orchestrator.talking.rehearing import Rehearing
 
@@ -43,33 +44,55 @@ class Made:
     kept: events.Kept
 
 
+def made_before(kept: Kept) -> Made:
+    """Take a picture that was made before this conversation as its last one."""
+    event = events.Kept(id=kept.id, path=kept.path, recipe=kept.recipe)
+    return Made(plan=Plan(said=Said(prompt=kept.recipe.prompt)), kept=event)
+
+
 class Talk:
     """A conversation."""
 
-    def __init__(self, line: Line, *, image: str = "", drafts: bool = False, confirm: Confirm | None = None) -> None:
+    def __init__(
+        self,
+        line: Line,
+        *,
+        image: str = "",
+        drafts: bool = False,
+        confirm: Confirm | None = None,
+        made: list[Made] | None = None,
+    ) -> None:
         self.line = line
+        self.made = [] if made is None else made  # the pictures so far, which a sentence may refine
         self._image, self._drafts, self._confirm = image, drafts, confirm
-        self._made: list[Made] = []
         self._introduced = False
         self._seed: int | None = None  # of this sentence: its drafts and its picture have the same one
         # What cannot be is refused before anyone speaks.
         asked(line.settings, "anything", find_source(Gallery(line.settings.gallery), image) if image else None)
         _ = line.speech_model, line.model
 
-    def sentence(self, path: Path, stop: record.Stop) -> Generator[Event]:
-        """Record a sentence, hear it and paint it; the recording stays only if that fails, or if it is wanted."""
+    def sentence(self, path: Path, stop: record.Stop, sound: Generator[Samples] | None = None) -> Generator[Event]:
+        """Record a sentence, hear it and paint it; the recording stays only if that fails, or if it is wanted.
+
+        `sound` takes the place of this machine's microphone.
+        """
         with _recording(path, keep=self.line.settings.keep_audio):
             self._seed = None
             ahead = Ahead(self, drafts=self._drafts)
-            said = yield from self._listen(path, stop, ahead)
+            said = yield from self._listen(path, stop, ahead, sound)
             if self._confirm:
                 said = replace(said, prompt=self._confirm(said.prompt))
             yield from self._paint(said, ahead)
 
+    def written(self, said: Said) -> Iterator[Event]:
+        """Paint words that were written, or heard elsewhere."""
+        yield from pipeline.say_which("picture", self.line.model)
+        yield from self._paint(said, Ahead(self, drafts=False))
+
     def plan(self, said: Said) -> Plan | None:
         """Tell what a sentence asks to be painted, given the pictures before it; None where it goes back."""
         settings = self.line.settings
-        last = self._made[-1] if self._made else None
+        last = self.made[-1] if self.made else None
         match refine(said.prompt, last.kept.recipe.prompt) if last and settings.refine else None:
             case Undo():
                 return None
@@ -91,18 +114,20 @@ class Talk:
 
     def step_seconds(self) -> float:
         """Tell how long a step of painting took the last time."""
-        last = self._made[-1].kept.recipe if self._made else None
+        last = self.made[-1].kept.recipe if self.made else None
         for kept in () if last else Gallery(self.line.settings.gallery).list(1):
             last = kept.recipe
         known = last is not None and last.model == self.line.model.name
         return last.timings.get("paint", INFINITE) / last.steps if last and known and last.steps else INFINITE
 
-    def _listen(self, path: Path, stop: record.Stop, ahead: Ahead) -> Generator[Event, None, Said]:
+    def _listen(
+        self, path: Path, stop: record.Stop, ahead: Ahead, sound: Generator[Samples] | None
+    ) -> Generator[Event, None, Said]:
         line, settings = self.line, self.line.settings
         line.hearer.start()
         line.painter.start()
         yield from self._introduce()
-        microphone = record.record(path, seconds=settings.seconds, device=settings.device, stop=stop)
+        microphone = record.record(path, seconds=settings.seconds, device=settings.device, stop=stop, sound=sound)
         rehearing: Rehearing | None = None
         with closing(microphone):
             for event in microphone:
@@ -157,15 +182,15 @@ class Talk:
         order = begun_order or self.order(plan)
         for event in pipeline.painted(self.line, order, load=load, begun=begun_order is not None):
             if isinstance(event, events.Kept):
-                self._made.append(Made(plan=plan, kept=event))
+                self.made.append(Made(plan=plan, kept=event))
             yield event
 
     def _back(self) -> Iterator[Event]:
-        if len(self._made) < 2:
+        if len(self.made) < 2:
             yield events.Note(text="there is no picture before this one")
             return
-        self._made.pop()
-        last = self._made[-1].kept
+        self.made.pop()
+        last = self.made[-1].kept
         yield events.Note(text=f"back to: {last.recipe.prompt}")
         yield last
 

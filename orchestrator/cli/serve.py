@@ -1,0 +1,42 @@
+"""The verb that serves the studio."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator import settings
+from orchestrator.cli import commands
+
+if TYPE_CHECKING:
+    from orchestrator.studio import Serving
+
+
+@commands.command()
+@click.option("--port", type=int, metavar="N", help="The port to serve on; 0 takes a free one.")
+@click.option("--host", metavar="ADDRESS", help="Another address than this machine's own; asks for a token.")
+@click.option("--token", metavar="WORDS", help="The token that clients must bring; made for you where one is needed.")
+@click.option("--idle", type=float, metavar="SECONDS", help="Without work for so long, the engines' memory is let go.")
+@click.option("--open/--no-open", "opens", default=False, help="Open the page in the browser.")
+@click.option("--speech-model", metavar="NAME", help="A speech model's name or file.")
+@click.option("--model", metavar="NAME", help="A picture model's name or folder.")
+@click.option("--device", metavar="ID", help="The microphone; `audio-to-image devices` lists them.")
+def serve(opens: bool, **flags: object) -> None:
+    """Keep the engines warm; serve the studio's page and an HTTP API on this machine. Prints the page's address."""
+    from orchestrator import studio
+
+    studio.serve(settings.load(flags), lambda serving: _tell(serving, opens=opens))
+
+
+def _tell(serving: Serving, *, opens: bool) -> None:
+    click.echo(serving.url)
+    click.echo("Ctrl-C ends it", err=True)
+    if serving.lost:
+        click.echo(
+            f"{serving.lost} jobs were cut short by the end of an earlier server: the page tells which", err=True
+        )
+    if serving.recovered:
+        click.echo(f"{serving.recovered} recordings cut short are kept: audio-to-image picture FILE", err=True)
+    if opens:
+        click.launch(serving.url)

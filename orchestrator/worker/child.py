@@ -1,0 +1,113 @@
+"""An engine's own process: started here with a pair of pipes, and what runs in it.
+
+A child whose parent is gone reads its pipe's end and stops.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from typing import IO, Any
+
+from orchestrator.errors import AudioToImageError
+from orchestrator.worker.messages import Answer, Ask, Opening
+
+LEAVING_SECONDS = 2.0
+
+
+class Child:
+    """A process that will hold an engine; the first message it reads is an Opening."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        (self.answers, self.questions), (childs_in, childs_out) = _pipes()
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
+        program = f"from orchestrator.worker.child import serve; serve({childs_in}, {childs_out})"
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-c", program],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            pass_fds=(childs_in, childs_out),
+            start_new_session=True,
+        )
+        os.close(childs_in)
+        os.close(childs_out)
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def leave(self) -> None:
+        """Let the child end, and end it if it does not: Core ML can hold it for minutes."""
+        self.answers.close()
+        self.questions.close()
+        self._wait()
+        self._log.close()
+
+    def death(self) -> AudioToImageError:
+        """Say how the child ended, in its own last words."""
+        code = self._wait()
+        self._log.seek(0)
+        words = self._log.read().decode(errors="replace").strip().splitlines()
+        how = f"signal {-code}" if code < 0 else f"status {code}"
+        said = f": {words[-1].strip()}" if words else ""
+        return AudioToImageError(f"the {self.name} engine died ({how}){said}", "audio-to-image doctor")
+
+    def _wait(self) -> int:
+        try:
+            return self.process.wait(LEAVING_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+
+def _pipes() -> tuple[tuple[Connection, Connection], tuple[int, int]]:
+    """Make a pipe each way: our two ends, and the child's two file descriptors."""
+    our_in, childs_out = os.pipe()
+    childs_in, our_out = os.pipe()
+    return (Connection(our_in, writable=False), Connection(our_out, readable=False)), (childs_in, childs_out)
+
+
+def serve(questions_fd: int, answers_fd: int) -> None:
+    """Be the child: open and load the engine, then answer until the parent is gone."""
+    questions, answers = Connection(questions_fd, writable=False), Connection(answers_fd, readable=False)
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        _serve(questions, answers)
+
+
+def _serve(questions: Connection, answers: Connection) -> None:
+    opening: Opening = questions.recv()
+    try:
+        module, function = opening.path.split(":")
+        engine = getattr(importlib.import_module(module), function)(**opening.arguments)
+        engine.load()
+    except AudioToImageError as error:
+        answers.send(Answer(error=error))
+        return
+    answers.send(Answer())
+    while True:
+        ask = questions.recv()
+        if isinstance(ask, Ask):
+            _answer(engine, ask, questions, answers)
+
+
+def _answer(engine: Any, ask: Ask, questions: Connection, answers: Connection) -> None:
+    """Answer one question: a generator's values one by one, anything else as one value."""
+    try:
+        member = getattr(engine, ask.method)
+        value = member(*ask.arguments) if callable(member) else member
+        for each in value if isinstance(value, Iterator) else (value,):
+            answers.send(Answer(value=each, more=True))
+            if questions.poll():
+                break
+    except AudioToImageError as error:
+        answers.send(Answer(error=error))
+    else:
+        answers.send(Answer())
