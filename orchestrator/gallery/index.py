@@ -175,11 +175,14 @@ def _spaced(text: str) -> str:
 
 
 def _translated(path: Path, error: Exception) -> AudioToImageError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind, the rest says where
-    if code == sqlite3.SQLITE_FULL:
+    where = getattr(error, "sqlite_errorcode", 0)
+    code = where & 0xFF  # the low byte is the kind
+    if code == sqlite3.SQLITE_FULL or where == sqlite3.SQLITE_IOERR_SHMSIZE:
         return AudioToImageError(f"the disk is full: cannot write {path}", "free some space, or choose another disk")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return AudioToImageError(f"not allowed to write {path}", f"ls -ld '{path.parent}'")
+    if code == sqlite3.SQLITE_IOERR:
+        return AudioToImageError(f"the disk failed at {path}: {error}", f"df '{path.parent}'")
     if code == sqlite3.SQLITE_BUSY:
         return AudioToImageError(f"another process holds {path}", "try again")
     return AudioToImageError(f"the gallery's index {path} is damaged: {error}", REBUILD)
