@@ -76,7 +76,8 @@ class Gallery:
             if source and recipe.image:
                 self._copy_source(source, recipe.image)
             recipe = png.write_png(self.folder / name, pixels, recipe)
-            rows.add(name, recipe)
+            with suppress(index.Refused):  # the next one who looks makes the row from the file
+                rows.add(name, recipe)
         return _kept(self.folder / name, recipe)
 
     def list(self, limit: int | None = None) -> tuple[Kept, ...]:

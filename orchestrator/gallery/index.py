@@ -16,6 +16,7 @@ from orchestrator import files
 from orchestrator.errors import AudioToImageError
 from orchestrator.recipe import NotARecipe, Recipe
 
+Refused = sqlite3.OperationalError  # the disk is full or fails, or another holds the index too long
 FILE_NAME = "index.sqlite"
 REBUILD = "audio-to-image gallery rebuild"
 MIGRATIONS = (  # each brings `user_version` up by one
