@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from orchestrator.errors import AudioToImageError, Busy, Cancelled, Misuse, ModelMissing, NoSpeech
+from orchestrator.errors import AudioToImageError, Busy, Cancelled, Misuse, ModelMissing, NoSpeech, NotThere
 
 RETRY_SECONDS = "2"
 CLIENT_LEFT = 499  # nginx's number for a client that did not wait
@@ -18,6 +18,7 @@ CLIENT_LEFT = 499  # nginx's number for a client that did not wait
 KNOWN: tuple[tuple[type[AudioToImageError], int, str], ...] = (
     (NoSpeech, 422, "no_speech"),
     (ModelMissing, 404, "model_missing"),
+    (NotThere, 404, "not_found"),
     (Misuse, 400, "misuse"),
     (Busy, 429, "busy"),
     (Cancelled, CLIENT_LEFT, "cancelled"),
