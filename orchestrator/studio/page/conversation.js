@@ -1,0 +1,71 @@
+// One conversation with the studio, over a WebSocket: requests and sound come in; events go out to `onEvent`.
+
+import { t } from "./strings.js";
+
+export class Conversation {
+  #socket = null;
+  #opening = null;
+  #pending = false; // a sentence is under way
+  #onEvent;
+
+  constructor(onEvent) {
+    this.#onEvent = onEvent;
+  }
+
+  // Begin a sentence; sound may follow at once.
+  async listen(fields) {
+    this.#pending = true;
+    await this.#open();
+    this.#send({ do: "listen", ...fields });
+  }
+
+  sound(samples) {
+    if (this.#ready() && this.#pending) this.#socket.send(samples);
+  }
+
+  stop() {
+    this.#send({ do: "stop" });
+  }
+
+  paint(prompt) {
+    this.#send({ do: "paint", prompt });
+  }
+
+  cancel() {
+    this.#send({ do: "cancel" });
+  }
+
+  // End the conversation: what is under way is cancelled with it.
+  leave() {
+    this.#socket?.close();
+  }
+
+  #ready() {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
+  #send(message) {
+    if (this.#ready()) this.#socket.send(JSON.stringify(message));
+  }
+
+  #open() {
+    if (this.#ready()) return Promise.resolve();
+    this.#opening ??= new Promise((resolve) => {
+      const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/talk`);
+      this.#socket = socket;
+      socket.onopen = () => resolve();
+      socket.onmessage = ({ data }) => this.#told(JSON.parse(data));
+      socket.onclose = ({ reason }) => {
+        this.#opening = null;
+        resolve();
+        if (this.#pending) this.#told({ event: "failed", message: reason || t.connectionLost, hint: t.awayHint, code: "away" });
+      };
+    });
+    return this.#opening.finally(() => (this.#opening = null));
+  }
+
+  #told(event) {
+    if (event.event === "done" || event.event === "failed") this.#pending = false;
+    this.#onEvent(event);
+  }
+}

@@ -1,0 +1,57 @@
+// Demo mode: the last pictures come in; a full screen with them around the big button goes out.
+
+import * as api from "./api.js";
+import { $, el, show } from "./dom.js";
+import { failed } from "./notices.js";
+
+const AROUND = 12;
+
+export class Demo {
+  #awake = null; // keeps the screen lit
+  #leave;
+
+  constructor(leave) {
+    this.#leave = leave;
+    $("leave-demo").addEventListener("click", leave);
+    document.addEventListener("fullscreenchange", () => !document.fullscreenElement && this.on && leave());
+  }
+
+  get on() {
+    return document.body.classList.contains("demo");
+  }
+
+  async open() {
+    document.body.classList.add("demo");
+    show($("leave-demo"), true);
+    show($("wall"), true);
+    await document.documentElement.requestFullscreen?.().catch(() => {}); // a browser may refuse: the page fills its window then
+    this.#awake = await navigator.wakeLock?.request("screen").catch(() => null);
+    try {
+      const { pictures } = await api.gallery({ limit: AROUND });
+      $("wall").replaceChildren(...pictures.map(around));
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  close() {
+    document.body.classList.remove("demo");
+    show($("leave-demo"), false);
+    show($("wall"), false);
+    this.#awake?.release();
+    this.#awake = null;
+    if (document.fullscreenElement) document.exitFullscreen();
+  }
+
+  add(picture) {
+    if (!this.on) return;
+    $("wall").prepend(around(picture));
+    while ($("wall").children.length > AROUND) $("wall").lastChild.remove();
+  }
+
+  drop(id) {
+    $("wall").querySelector(`[href$="/${CSS.escape(id)}"]`)?.remove();
+  }
+}
+
+const around = (picture) => el("a", { href: `#/picture/${picture.id}`, "aria-label": picture.prompt, title: picture.prompt }, el("img", { src: picture.url, alt: "" }));

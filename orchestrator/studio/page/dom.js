@@ -1,0 +1,79 @@
+// Small words for the document: ids, tags and texts come in, elements go out.
+
+import { t } from "./strings.js";
+
+export const $ = (id) => document.getElementById(id);
+
+// Make an element: properties that it has are set, the others become attributes; null children are passed over.
+export function el(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name in element && name !== "list" && name !== "form") element[name] = value;
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `#icon-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+export function button(text, iconName, onclick, properties = {}) {
+  return el("button", { type: "button", className: "button", onclick, ...properties }, icon(iconName), el("span", {}, text));
+}
+
+export function show(element, shown) {
+  if (element.hidden === shown) element.hidden = !shown;
+}
+
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+// Put the texts of strings.js where the document asks for them: data-text, data-label, data-placeholder.
+export function fillTexts(root = document) {
+  for (const each of root.querySelectorAll("[data-text]")) each.textContent = t[each.dataset.text];
+  for (const each of root.querySelectorAll("[data-label]")) {
+    each.setAttribute("aria-label", t[each.dataset.label]);
+    if (each.matches("button, a")) each.title = t[each.dataset.label];
+  }
+  for (const each of root.querySelectorAll("[data-placeholder]")) each.placeholder = t[each.dataset.placeholder];
+}
+
+// Tell a screen reader. The same text twice is said twice, so it is emptied first.
+export function announce(text) {
+  const live = $("live");
+  live.textContent = "";
+  requestAnimationFrame(() => (live.textContent = text));
+}
+
+// Storage may be refused or full: then things are remembered as long as the page is open.
+const forgotten = new Map();
+
+export function remember(name, value) {
+  forgotten.set(name, value);
+  try {
+    localStorage.setItem(name, value);
+  } catch {
+    /* kept above */
+  }
+}
+
+export function remembered(name) {
+  try {
+    return localStorage.getItem(name) ?? forgotten.get(name) ?? null;
+  } catch {
+    return forgotten.get(name) ?? null;
+  }
+}

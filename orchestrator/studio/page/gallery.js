@@ -1,0 +1,146 @@
+// The gallery: pages of pictures come in as one scrolls, words as one types; tiles grouped by day go out.
+
+import * as api from "./api.js";
+import { $, el, setText, show } from "./dom.js";
+import { failed } from "./notices.js";
+import { t } from "./strings.js";
+
+const PAGE = 40;
+const PAUSE = 180; // milliseconds after the last key
+
+export class Gallery {
+  #next = ""; // where the next page begins; null: there is none
+  #words = "";
+  #asking = null; // an AbortController while a page is on its way
+  #typing = 0;
+  #begun = false;
+  #pictures = new Map(); // all that are shown, by id
+
+  constructor() {
+    const watch = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && this.#more(), { rootMargin: "600px" });
+    watch.observe($("more"));
+    $("more").addEventListener("click", () => this.#more());
+    $("search").addEventListener("input", () => {
+      clearTimeout(this.#typing);
+      this.#typing = setTimeout(() => this.search($("search").value.trim()), PAUSE);
+    });
+  }
+
+  open() {
+    if (!this.#begun) this.search(this.#words);
+  }
+
+  async search(words) {
+    this.#asking?.abort();
+    this.#asking = null;
+    Object.assign(this, { words });
+    this.#words = words;
+    this.#begun = true;
+    this.#next = "";
+    await this.#more(true);
+  }
+
+  // A picture was painted or brought back.
+  add(picture) {
+    if (!this.#begun || this.#pictures.has(picture.id)) return;
+    if (this.#words) this.#begun = false; // whether it has the words the studio knows: asked when next seen
+    else this.#insert(picture);
+    this.#count();
+  }
+
+  drop(id) {
+    this.#pictures.delete(id);
+    const tile = $("days").querySelector(`[data-id="${CSS.escape(id)}"]`);
+    const day = tile?.closest("section");
+    tile?.remove();
+    if (day && !day.querySelector("li")) day.remove();
+    this.#count();
+  }
+
+  // The ids beside one, as they are shown: the newer and the older.
+  beside(id) {
+    const all = [...$("days").querySelectorAll("[data-id]")].map((tile) => tile.dataset.id);
+    const place = all.indexOf(id);
+    return place < 0 ? {} : { newer: all[place - 1], older: all[place + 1] };
+  }
+
+  find(id) {
+    return this.#pictures.get(id);
+  }
+
+  async #more(anew = false) {
+    if (this.#asking || this.#next === null || $("gallery").hidden) return;
+    const asking = (this.#asking = new AbortController());
+    setText($("more"), t.showingMore);
+    try {
+      const page = await api.gallery({ search: this.#words, before: this.#next, limit: PAGE }, asking.signal);
+      if (anew) this.#clear();
+      for (const picture of page.pictures) this.#insert(picture);
+      this.#next = page.next ?? null;
+      this.#count();
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      this.#next = null;
+      failed(error);
+    } finally {
+      if (this.#asking === asking) this.#asking = null;
+    }
+    show($("more"), this.#next !== null);
+    setText($("more"), t.showMore);
+    if (this.#next !== null && $("more").getBoundingClientRect().top < innerHeight) await this.#more();
+  }
+
+  #clear() {
+    this.#pictures.clear();
+    $("days").replaceChildren();
+  }
+
+  #count() {
+    const count = this.#pictures.size;
+    setText($("found"), count ? t.found(count, this.#next !== null, this.#words) : "");
+    show($("nothing"), !count);
+    const first = el("a", { className: "button primary", href: "#/" }, t.firstOne);
+    if (!count) $("nothing").replaceChildren(this.#words ? t.nothingFound(this.#words) : t.nothingYet, ...(this.#words ? [] : [first]));
+  }
+
+  // Put a picture where its time belongs.
+  #insert(picture) {
+    if (this.#pictures.has(picture.id)) return;
+    this.#pictures.set(picture.id, picture);
+    const tiles = this.#day(picture.made).querySelector("ol");
+    const older = tiles.lastChild?.dataset.made > picture.made ? null : [...tiles.children].find((each) => each.dataset.made < picture.made);
+    tiles.insertBefore(tile(picture), older ?? null);
+  }
+
+  #day(made) {
+    const key = dayOf(made);
+    const days = [...$("days").children];
+    const found = days.find((each) => each.dataset.day === key);
+    if (found) return found;
+    const heading = el("h2", { id: `day-${key}` }, dayName(made));
+    const section = el("section", { className: "day", "data-day": key, "aria-labelledby": heading.id }, heading, el("ol", { className: "tiles" }));
+    $("days").insertBefore(section, days.find((each) => each.dataset.day < key) ?? null);
+    return section;
+  }
+}
+
+function tile(picture) {
+  return el("li", { "data-id": picture.id, "data-made": picture.made },
+    el("a", { className: "tile", href: `#/picture/${picture.id}` },
+      el("img", { src: picture.url, alt: "", loading: "lazy", decoding: "async", width: picture.width, height: picture.height }),
+      el("span", {}, picture.prompt)));
+}
+
+function dayOf(made) {
+  const when = new Date(made);
+  return `${when.getFullYear()}-${String(when.getMonth() + 1).padStart(2, "0")}-${String(when.getDate()).padStart(2, "0")}`;
+}
+
+function dayName(made) {
+  const now = new Date();
+  const yesterday = new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1);
+  if (dayOf(made) === dayOf(now)) return t.today;
+  if (dayOf(made) === dayOf(yesterday)) return t.yesterday;
+  const year = new Date(made).getFullYear() === now.getFullYear() ? undefined : "numeric";
+  return new Date(made).toLocaleDateString("en-GB", { weekday: "long", day: "numeric", month: "long", year });
+}

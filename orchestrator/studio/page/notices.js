@@ -1,0 +1,53 @@
+// What a person should know beside the picture: texts come in; toasts with an undo, lasting notices, and hints to copy go out.
+
+import * as api from "./api.js";
+import { $, announce, button, el, icon } from "./dom.js";
+import { t } from "./strings.js";
+
+const LASTING = 10_000; // milliseconds that a toast stays, while nobody points at it
+
+// A hint that holds a command can be copied: "get the full model: audio-to-image models get base.en".
+export function command(hint) {
+  if (!hint) return null;
+  const [, before, typed] = /^(.*?)(audio-to-image [\w .:='"/-]+|a2i [\w .-]+)$/s.exec(hint) ?? [null, hint, ""];
+  const copy = async ({ currentTarget }) => {
+    await navigator.clipboard?.writeText(typed);
+    announce(t.copied);
+    currentTarget.classList.add("copied");
+  };
+  const button = navigator.clipboard && el("button", { type: "button", className: "round small", onclick: copy, "aria-label": `${t.copy}: ${typed}`, title: t.copy }, icon("copy"));
+  return el("p", { className: "command" }, before.trim(), typed && el("span", {}, el("code", {}, typed), button));
+}
+
+export function toast(text, action, does) {
+  const close = () => (clearTimeout(timer), box.remove());
+  const box = el("div", { className: "toast" }, el("p", {}, text),
+    action && el("button", { type: "button", className: "button primary", onclick: () => (close(), does()) }, action),
+    el("button", { type: "button", className: "round small", onclick: close, "aria-label": t.dismiss, title: t.dismiss }, icon("close")));
+  let timer = 0;
+  const stay = () => clearTimeout(timer);
+  const go = () => (timer = setTimeout(() => (box.matches(":hover, :focus-within") ? go() : box.remove()), LASTING));
+  box.addEventListener("pointerenter", stay);
+  box.addEventListener("pointerleave", go);
+  $("toasts").replaceChildren(box);
+  announce(text);
+  go();
+  return box;
+}
+
+export function failed(error) {
+  if (!(error instanceof api.Failure)) throw error;
+  toast(error.hint ? `${error.message} ${error.hint}` : error.message);
+}
+
+// Tell which jobs a server that was killed left undone.
+export async function tellLost(write) {
+  const { jobs } = await api.get("/v1/jobs");
+  for (const job of jobs.filter((each) => each.state === "lost")) {
+    const dismiss = () => (box.remove(), api.send("DELETE", `/v1/jobs/${job.id}`).catch(failed));
+    const paint = job.text && button(t.paintIt, "brush", () => (dismiss(), write(job.text)), { className: "button primary" });
+    const box = el("div", { className: "notice", role: "group", "aria-label": t.lost(job.text) }, el("p", {}, t.lost(job.text)), paint,
+      el("button", { type: "button", className: "round", onclick: dismiss, "aria-label": t.dismiss, title: t.dismiss }, icon("close")));
+    $("notices").append(box);
+  }
+}

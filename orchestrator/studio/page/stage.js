@@ -1,0 +1,157 @@
+// Draws the session: its state comes in; the picture, the words, what goes on and what may be done go out.
+
+import * as api from "./api.js";
+import { $, announce, button, el, setText, show } from "./dom.js";
+import { busy } from "./session.js";
+import { command } from "./notices.js";
+import { t } from "./strings.js";
+
+export class Stage {
+  #work;
+
+  // `work` does what is asked for; `hint` gives the line below the button when nothing goes on.
+  constructor(session, work, hint) {
+    this.#work = work;
+    this.hint = hint;
+    session.draw((state, before, event) => {
+      this.#picture(state);
+      this.#words(state);
+      if (state.notes !== before.notes || state.error !== before.error) this.#notes(state);
+      this.#controls(state);
+      if (state.shown !== before.shown || state.phase !== before.phase) this.#actions(state, session);
+      if (state.batch !== before.batch || state.shown !== before.shown) this.#batch(state, session);
+      if (state.phase !== before.phase) this.#focus(state, before);
+      speak(state, before, event);
+    });
+    $("examples").append(el("p", { className: "quiet" }, t.examplesTitle), ...t.examples.map((words) => el("button", { type: "button", className: "example", onclick: () => work.write(words) }, words)));
+  }
+
+  #picture({ shown, preview, step, phase, drafting }) {
+    const working = busy({ phase });
+    const coming = Boolean(preview) && working;
+    show($("shown-link"), Boolean(shown));
+    show($("empty"), !shown && !coming);
+    show($("preview"), coming);
+    show($("glow"), Boolean(shown) || coming);
+    if (shown) {
+      setSource($("shown"), shown.url);
+      $("shown").alt = shown.prompt;
+      $("shown-link").href = `#/picture/${shown.id}`;
+      $("shown-link").setAttribute("aria-label", `${t.details}: ${shown.prompt}`);
+    }
+    if (coming) setSource($("preview"), preview);
+    setSource($("glow"), coming ? preview : shown?.url ?? "");
+    const part = step ? step.index / step.steps : 0;
+    $("frame").style.setProperty("--haze", `${(1 - part).toFixed(3)}`);
+    $("frame").classList.toggle("resting", !working);
+    $("frame").classList.toggle("waiting", ["hearing", "waiting"].includes(phase));
+    show($("progress"), phase === "painting" && !drafting);
+    $("progress").value = step ? (step.picture + part) / step.count : 0;
+  }
+
+  #words(state) {
+    const confirming = state.phase === "confirming";
+    show($("confirm"), confirming);
+    show($("words"), !confirming);
+    const words = $("words");
+    words.classList.toggle("final", state.final);
+    words.classList.toggle("long", state.words.length > 90);
+    const left = state.removed.map((each) => [" ", el("del", { title: t.leftOut }, each)]);
+    words.replaceChildren(state.words, ...left.flat());
+    show($("examples"), !state.shown && !busy(state) && !state.words);
+    setText($("now"), happening(state));
+    $("now").classList.toggle("live", ["listening", "opening"].includes(state.phase));
+  }
+
+  #notes({ notes, error }) {
+    const last = new Map(notes.map(({ hint }, index) => [hint, index])); // the same hint is told once
+    const lines = notes.map(({ text, hint }, index) => el("li", {}, el("p", {}, text), last.get(hint) === index ? command(hint) : null));
+    if (error) lines.unshift(el("li", { className: "error" }, el("p", {}, error.message), command(error.hint)));
+    $("notes").replaceChildren(...lines);
+  }
+
+  #controls(state) {
+    const { phase, change } = state;
+    const talking = ["opening", "listening"].includes(phase);
+    const working = busy(state) && !talking;
+    show($("mic"), !working);
+    show($("cancel"), working);
+    $("mic").setAttribute("aria-pressed", talking);
+    document.body.classList.toggle("talking", talking);
+    $("cancel").disabled = phase === "cancelling";
+    show($("changing"), Boolean(change));
+    if (change) {
+      setText($("changing-text"), t.changing(change.prompt));
+      setSource($("changing-picture"), change.url);
+    }
+    $("typed-words").placeholder = change ? t.typeChange : t.type;
+    setText($("mic-hint"), working ? t.cancel : this.hint(state));
+  }
+
+  #actions(state, session) {
+    const { shown } = state;
+    show($("actions"), Boolean(shown) && !busy(state));
+    if (!shown) return;
+    const change = () => (session.tell({ event: "change", picture: shown }), $("typed-words").focus());
+    $("actions").replaceChildren(
+      button(t.change, "change", change, { title: t.changeHelp }),
+      button(t.againShort, "again", () => this.#work.again(shown), { title: t.againHelp }),
+      el("a", { className: "button", href: `#/picture/${shown.id}` }, button("", "info").firstChild, el("span", {}, t.details)),
+      el("a", { className: "button", href: api.file(shown.id, "download=true"), download: "" }, button("", "down").firstChild, el("span", {}, t.download)),
+    );
+  }
+
+  #batch({ batch, shown }, session) {
+    show($("batch"), batch.length > 1);
+    const look = (picture) => session.state.batch.length && !busy(session.state) && session.tell({ event: "choose", picture });
+    $("batch").replaceChildren(...batch.map((picture, index) => {
+      const label = t.nth(index + 1, picture.prompt);
+      const chosen = picture.id === shown?.id;
+      return el("li", {}, el("button", { type: "button", onclick: () => look(picture), "aria-label": label, "aria-pressed": String(chosen) }, el("img", { src: picture.url, alt: "" })));
+    }));
+  }
+
+  // The button that had the focus may be hidden now: its place keeps it.
+  #focus({ phase, words }, before) {
+    if (phase === "confirming") {
+      $("confirm-words").value = words;
+      $("confirm-words").focus();
+    } else if (busy(before) && [document.body, $("mic"), $("cancel"), $("confirm-words")].includes(document.activeElement)) {
+      const place = $("cancel").hidden ? $("mic") : $("cancel");
+      if (document.activeElement !== place) place.focus({ preventScroll: true });
+    }
+  }
+}
+
+function setSource(image, source) {
+  if (image.getAttribute("src") === source) return;
+  if (source) image.src = source;
+  else image.removeAttribute("src");
+}
+
+// One line that tells what goes on.
+function happening({ phase, step, position, microphone, drafting, shown, error, batch }) {
+  if (drafting && phase === "listening") return t.drafting;
+  const lines = {
+    opening: t.opening,
+    listening: microphone === "server" ? t.listeningElsewhere : t.speak,
+    hearing: t.hearing,
+    waiting: t.waiting(position),
+    cancelling: t.cancelling,
+  };
+  if (phase === "painting" && step) {
+    return step.count > 1 ? t.stepOf(step.index, step.steps, step.picture + 1, step.count) : t.step(step.index, step.steps);
+  }
+  const paint = shown?.timings?.paint;
+  return lines[phase] ?? (phase === "done" && batch.length && paint && !error ? t.painted(paint) : "");
+}
+
+// Words are told once they are final: told while they grow, a screen reader would talk into the microphone.
+function speak(state, before, { event }) {
+  if (event === "heard") announce(t.heardLive(state.words));
+  else if (event === "confirm") announce(t.confirmLive);
+  else if (event === "note") announce(state.notes.at(-1).text);
+  else if (event === "kept") announce(t.paintedLive(state.shown.prompt));
+  else if (event === "failed") announce(state.error ? `${state.error.message} ${state.error.hint ?? ""}` : t.cancelled);
+  else if (state.phase !== before.phase) announce({ listening: t.speak, painting: t.paintingLive, hearing: t.hearing }[state.phase] ?? "");
+}

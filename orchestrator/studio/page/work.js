@@ -1,0 +1,146 @@
+// Talking and painting: what a person asks for comes in; the studio is asked, and what it tells goes to the session.
+
+import * as api from "./api.js";
+import { Conversation } from "./conversation.js";
+import { Microphone, Refused, barred } from "./microphone.js";
+import { busy } from "./session.js";
+import { t } from "./strings.js";
+
+const PATIENCE = 4_000; // milliseconds that a cancelled sentence may take to end
+
+export class Work {
+  #session;
+  #options; // () => {fields, confirm, microphone}
+  #conversation = new Conversation((event) => this.#told(event));
+  #microphone = null;
+  #request = null; // of what is asked by HTTP
+  #last = ""; // the conversation's last picture
+  #onLevel;
+  #stopping = false;
+
+  constructor(session, options, onLevel) {
+    this.#session = session;
+    this.#options = options;
+    this.#onLevel = onLevel;
+  }
+
+  // Begin a sentence.
+  async talk() {
+    if (busy(this.#session.state)) return;
+    const { fields, confirm, microphone } = this.#options();
+    const where = barred() ? "server" : microphone;
+    this.#stopping = false;
+    this.#session.tell({ event: "asked", via: "talk", microphone: where });
+    try {
+      const open = where === "page" ? this.#open() : null;
+      await Promise.all([this.#conversation.listen({ microphone: where, confirm, ...this.#towards(), ...fields }), open]);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      await this.#refused();
+    }
+    if (this.#stopping) await this.finish();
+  }
+
+  // End the sentence; before the first sound is there, that is remembered.
+  async finish() {
+    const { phase } = this.#session.state;
+    this.#stopping = phase === "opening";
+    if (phase !== "listening") return;
+    this.#session.tell({ event: "recorded" });
+    await this.#silence();
+    this.#conversation.stop();
+  }
+
+  confirmed(words) {
+    this.#session.tell({ event: "confirmed", words });
+    this.#conversation.paint(words);
+  }
+
+  // Words that were typed.
+  write(prompt) {
+    const { change } = this.#session.state;
+    return this.#ask({ ...this.#options().fields, prompt, ...(change && { refine: change.id }) }, prompt);
+  }
+
+  again(picture) {
+    return this.#ask({ again: picture.id }, picture.prompt);
+  }
+
+  repaint(picture) {
+    return this.#ask({ repaint: picture.id }, picture.prompt);
+  }
+
+  async cancel() {
+    const { via, phase } = this.#session.state;
+    if (!busy(this.#session.state) || phase === "cancelling") return;
+    this.#session.tell({ event: "cancelling" });
+    await this.#silence();
+    if (via !== "talk") return this.#request?.abort();
+    this.#conversation.cancel();
+    setTimeout(() => this.#session.state.phase === "cancelling" && this.#conversation.leave(), PATIENCE);
+  }
+
+  // Which picture the words are about: "make it night" changes the one on the stage, which the conversation knows if it
+  // is its own last one; where a picture is being changed, all words do.
+  #towards() {
+    const { change, shown } = this.#session.state;
+    const about = (change ?? shown)?.id;
+    return { ...(about && about !== this.#last && { refine: about }), ...(change && { image: change.id }) };
+  }
+
+  async #ask(fields, words) {
+    if (busy(this.#session.state)) return;
+    this.#request = new AbortController();
+    this.#session.tell({ event: "asked", via: "post", words });
+    try {
+      for await (const event of api.paint(fields, this.#request.signal)) this.#session.tell(event);
+      if (busy(this.#session.state)) throw new api.Failure(t.connectionLost, t.awayHint, "away");
+    } catch (error) {
+      this.#session.tell({ event: "failed", ...failure(error) });
+    }
+  }
+
+  async #open() {
+    const microphone = (this.#microphone = new Microphone());
+    await microphone.open((samples, level) => {
+      if (this.#session.state.phase === "opening") this.#session.tell({ event: "opened" });
+      this.#conversation.sound(samples);
+      this.#onLevel(level);
+    });
+    if (!busy(this.#session.state)) await microphone.close();
+  }
+
+  async #silence() {
+    const microphone = this.#microphone;
+    this.#microphone = null;
+    await microphone?.close();
+    this.#onLevel(null);
+  }
+
+  // Without the browser's microphone the machine's own is the next best: said first, used when asked again.
+  async #refused() {
+    this.#microphone = null;
+    this.#stopping = false;
+    this.#options().refused();
+    await this.cancel();
+    this.#session.tell({ event: "note", text: t.serverMicrophoneWhy.refused, hint: "" });
+  }
+
+  #told(event) {
+    if (event.event === "level") {
+      if (this.#session.state.microphone === "server") this.#onLevel(event.level);
+      return;
+    }
+    if (event.event === "opened" && this.#microphone) return; // our own first sound tells it
+    if (["recorded", "done", "failed"].includes(event.event)) this.#silence();
+    if (event.event === "kept") this.#last = event.picture.id;
+    if (event.event === "failed" && event.code === "away") this.#last = "";
+    if (busy(this.#session.state)) this.#session.tell(event);
+  }
+}
+
+function failure(error) {
+  if (error.name === "AbortError") return { message: t.cancelled, hint: "", code: "cancelled" };
+  if (!(error instanceof api.Failure)) throw error;
+  return { message: error.message, hint: error.hint, code: error.code };
+}
