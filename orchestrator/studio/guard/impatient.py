@@ -78,15 +78,11 @@ class Impatient(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP as everything else is answered."""
-        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
-            self.transport.abort()  # in the middle of an answer
-            return
-        body = bytes(problem(400, msg, code="bad_request", hint=HINT).body)
-        length = (b"content-length", str(len(body)).encode())
-        headers = [(b"content-type", b"application/json"), (b"connection", b"close"), length, *SECURITY]
-        for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
-            self.transport.write(self.conn.send(event) or b"")
-        self._close()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.write(bad_request(msg))
+            self._close()
+        else:  # in the middle of an answer
+            self.transport.abort()
 
     def _watch(self) -> None:
         """Set a limit to whatever the client is at: a request's head, a body that nobody waits for, taking the rest."""
@@ -114,6 +110,12 @@ class ImpatientSocket(WebSocketsSansIOProtocol):
         super().connection_made(transport)
         self._take = Alarm(self.loop, self.take_seconds, self.transport.abort)
 
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self.handshake_initiated:  # though the head is whole: `websockets` will not have it, and is silent
+            self.transport.write(bad_request("This WebSocket's handshake is too long."))
+            self.transport.close()
+
     def pause_writing(self) -> None:
         super().pause_writing()
         self._take.watch(True)
@@ -125,3 +127,11 @@ class ImpatientSocket(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._take.watch(False)
+
+
+def bad_request(message: str) -> bytes:
+    """Write a whole answer to what is no request."""
+    answer = problem(400, message, code="bad_request", hint=HINT)
+    headers = [*answer.raw_headers, (b"connection", b"close"), *SECURITY]
+    lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+    return b"HTTP/1.1 400 Bad Request\r\n" + lines + b"\r\n" + bytes(answer.body)
