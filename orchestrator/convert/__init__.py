@@ -23,6 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator import files
 from orchestrator.errors import AudioToImageError, Misuse
 
 if TYPE_CHECKING:
@@ -116,9 +117,9 @@ def _beside(target: Path) -> Iterator[Path]:
         part.mkdir(parents=True)
         yield part
         part.replace(target)
+    except shutil.Error as error:  # many files could not be copied: each is a source, a target and a reason
+        raise AudioToImageError(f"cannot write {target}: {error.args[0][0][-1]}", f"df '{target.parent}'") from error
     except OSError as error:
-        raise AudioToImageError(
-            f"cannot write {target}: {error}", "is the disk full, or the folder not yours?"
-        ) from error
+        raise files.not_written(target, error) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)

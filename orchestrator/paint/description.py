@@ -6,12 +6,12 @@ A folder of Apple's has no such file; `known.py` describes those from the shapes
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from orchestrator import files
 from orchestrator.errors import AudioToImageError
 from orchestrator.paint import SAMPLERS, SPACINGS
 
@@ -67,9 +67,7 @@ class Description:
     def write(self, folder: Path) -> Path:
         """Write `model.json` into a model's folder."""
         target = folder / FILE_NAME
-        part = target.with_name(f".{FILE_NAME}.{os.getpid()}")
-        part.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        part.replace(target)
+        files.write_whole(target, (json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n").encode())
         return target
 
     @classmethod
