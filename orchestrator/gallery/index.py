@@ -93,7 +93,8 @@ class Index:
         return self._rows("WHERE name = ?", name)
 
     def _rows(self, clause: str, *values: str | int) -> tuple[Row, ...]:
-        found = self._database.execute(f"SELECT name, recipe FROM pictures {clause}", values)  # noqa: S608 (our own clauses)
+        known = [_encodable(value) if isinstance(value, str) else value for value in values]
+        found = self._database.execute(f"SELECT name, recipe FROM pictures {clause}", known)  # noqa: S608 (our own clauses)
         return tuple(Row(name=name, recipe=Recipe.from_json(recipe)) for name, recipe in found)
 
     @contextmanager
@@ -169,6 +170,11 @@ def _connected(path: Path) -> sqlite3.Connection:
 
 def _version(database: sqlite3.Connection) -> int:
     return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _encodable(text: str) -> str:
+    """Put question marks for bytes that are no text: a command's arguments may hold some."""
+    return text.encode(errors="replace").decode()
 
 
 def _spaced(text: str) -> str:
