@@ -164,7 +164,7 @@ class Gallery:
         self._sweep()
         with self._opened() as rows:
             known = rows.names()  # before the files: a picture comes first and its row after it
-            there = {path.name for path in self.folder.glob("*.png")}
+            there = {path.name for path in _named(self.folder)}
             for name in known - there:
                 rows.drop(name)
             for name in sorted(there - known):
@@ -238,9 +238,14 @@ def _place(output: Path, name: str) -> Path:
     return output
 
 
+def _named(folder: Path) -> Iterator[Path]:
+    """Yield the PNG files whose names are text: no row can hold another name."""
+    return (path for path in folder.glob("*.png") if path.name.isprintable())
+
+
 def _pictures(folder: Path) -> Iterator[tuple[Path, Recipe]]:
     """Yield the files that are our pictures, oldest first."""
-    for path in sorted(folder.glob("*.png")):
+    for path in sorted(_named(folder)):
         recipe = _recipe(path)
         if recipe:
             yield path, recipe
