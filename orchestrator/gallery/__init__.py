@@ -8,6 +8,7 @@ is kept too: a picture that stands here stays (removing moves it to the trash), 
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import shutil
@@ -240,7 +241,7 @@ def _place(output: Path, name: str) -> Path:
 
 def _named(folder: Path) -> Iterator[Path]:
     """Yield the PNG files whose names are text: no row can hold another name."""
-    return (path for path in folder.glob("*.png") if path.name.isprintable())
+    return (path for path in folder.glob("*.png") if path.name.encode(errors="replace") == os.fsencode(path.name))
 
 
 def _pictures(folder: Path) -> Iterator[tuple[Path, Recipe]]:
