@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from orchestrator.errors import AudioToImageError
+from orchestrator.errors import AudioToImageError, Misuse
 
 PART = ".part"  # ends the name of whatever is not finished
 BLOCK_BYTES = 1 << 20
@@ -21,6 +21,7 @@ BLOCK_BYTES = 1 << 20
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file beside its place, bring it to the disk, then rename it into place."""
+    check_place(path)
     part = path.with_name(f".{path.name[:200]}.{os.getpid()}.{os.urandom(4).hex()}{PART}")
     try:
         with part.open("xb") as file:
@@ -34,6 +35,12 @@ def write_whole(path: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def check_place(path: Path) -> None:
+    """Refuse to put a file where something else stands: a rename would do away with a device or a pipe."""
+    if path.exists() and not path.is_file():
+        raise Misuse(f"{path} is no file that could be replaced", f"choose another place; here is: ls -ld '{path}'")
 
 
 def make_folder(path: Path) -> Path:

@@ -46,6 +46,7 @@ FORMAT = 1
 
 def bundle(models: Sequence[Model], out: Path, settings: Settings) -> Iterator[Told]:
     """Write models that are here into one file; each is verified first."""
+    files.check_place(out)
     for model in models:
         yield from fetch.verify(model, settings)
     records = [record for model in models if (record := Seen.read(settings.models, model.name))]

@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from orchestrator.errors import AudioToImageError, Misuse
+from orchestrator.files import check_place
 from orchestrator.sound import HEADER_BYTES, SAMPLE_BYTES, SAMPLE_RATE, Samples, wav_header
 
 PART = ".part.wav"
@@ -27,6 +28,7 @@ class Partial:
         self.path = path.with_name(path.name.removesuffix(".wav") + PART)
         self.samples = 0
         self._in_header = 0
+        check_place(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = _locked(self.path)
