@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from orchestrator import shell
 from orchestrator.errors import AudioToImageError, Misuse, NoSpeech
+from orchestrator.files import check_place
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -64,10 +65,11 @@ def ffmpeg_arguments(source: str, *, live: bool = False, **options: str) -> list
     """Ask ffmpeg for a source's first sound stream as raw samples on standard output, each at once if it is live."""
     import ffmpeg
 
-    stream = ffmpeg.input(source, **options)["a:0"]
+    stream = ffmpeg.input("source", **options)["a:0"]
     at_once = {"flush_packets": 1} if live else {}
     wanted = stream.output("pipe:1", format="s16le", acodec="pcm_s16le", ac=1, ar=SAMPLE_RATE, **at_once)
     command: list[str] = wanted.compile(cmd=[shell.ffmpeg(), "-nostdin", "-hide_banner", "-loglevel", "error"])
+    command[command.index("-i") + 1] = source  # ffmpeg-python cannot take a file's name that is not UTF-8
     return command
 
 
@@ -117,6 +119,7 @@ HEADER_BYTES = len(wav_header(0))
 def write_wav(path: Path, blocks: Iterable[Samples]) -> float:
     """Write a WAV file, whole or not at all; tell its length in seconds."""
     size = 0
+    check_place(path)
     partial = path.with_name(f".{path.name}.part")
     try:
         with partial.open("wb") as file:
