@@ -70,7 +70,7 @@ def find_source(gallery: Gallery, image: str) -> Source:
 
 def asked(settings: Settings, prompt: str, source: Source | None) -> Request:
     """Make the request that the settings ask for."""
-    seed = random.randrange(MAX_SEED - settings.count) if settings.seed is None else settings.seed
+    seed = random.randrange(max(1, MAX_SEED - settings.count)) if settings.seed is None else settings.seed
     return Request(
         prompt=prompt,
         negative=settings.negative,

@@ -66,7 +66,7 @@ class Seen:
         path = place(folder, name)
         try:
             return cls.from_json(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
             raise AudioToImageError(

@@ -21,6 +21,7 @@ HEARERS = {
     "whisper": "orchestrator.hear.whisper:Whisper",
     "whisper-cli": "orchestrator.hear.whisper_cli:WhisperCli",
 }
+MOST_THREADS = 1024
 QUOTED = 60  # characters of refused words that the reason shows
 SHORTEST = 1.0  # seconds: a shorter piece is made this long with silence; whisper.cpp refuses what is very short
 LANGUAGES = (
@@ -154,6 +155,10 @@ def _later(segment: Segment, seconds: float) -> Segment:
 
 def _fitting(task: Task, model: ggml.SpeechModel) -> Task:
     """Settle the language, or say which model could do what this one cannot."""
+    if not 0 <= task.threads <= MOST_THREADS:
+        raise Misuse(f"threads must lie between 0 and {MOST_THREADS}, not {task.threads}", "--threads 0 chooses")
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in task.initial_prompt):
+        raise Misuse("the words to expect are not text: they hold a NUL or half a character", "pass plain UTF-8 text")
     hint = "get one that can: audio-to-image models get base"
     language = task.language.lower()
     if language != "auto" and language not in LANGUAGES:
