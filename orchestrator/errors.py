@@ -19,6 +19,10 @@ class Misuse(AudioToImageError):
     exit_code = 2
 
 
+class NotThere(Misuse):
+    """A picture was asked for by an id that no picture has."""
+
+
 class NoSpeech(AudioToImageError):
     """Nothing was said, so nothing is painted."""
 

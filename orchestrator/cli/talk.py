@@ -51,11 +51,18 @@ def talk(  # noqa: PLR0913 - a command's flags are its arguments
     from orchestrator.terminal.draft import confirmed
     from orchestrator.terminal.keys import Keyboard
     from orchestrator.terminal.session import Manner, session
+    from orchestrator.worker import served
+    from orchestrator.worker.messages import Press
 
     chosen = settings.load(flags)
     if chosen.output and not once and not chosen.output.is_dir():
         raise Misuse(f"{chosen.output} is one file for many pictures", "name a folder, or add --once")
     manner = Manner(recordings=chosen.recordings, once=once, now=now, opens=opens)
+    with Keyboard() as keyboard:
+        pressed = served.ask(chosen.socket, Press(settings=chosen)) if once and now and not keyboard.there else None
+    if pressed:
+        with closing(pipeline.told(pressed)) as stream:
+            return terminal.show(stream, _kept, as_json=as_json, timings=timings)
     with Line(chosen) as line, Keyboard() as keyboard:
         edit = (lambda prompt: confirmed(keyboard, prompt)) if confirm else None
         conversation = Talk(line, image=image, drafts=drafts, confirm=edit)

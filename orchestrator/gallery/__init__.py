@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator import files, png
-from orchestrator.errors import AudioToImageError, Misuse
+from orchestrator.errors import AudioToImageError, Misuse, NotThere
 from orchestrator.gallery import index
 from orchestrator.recipe import Recipe
 
@@ -220,7 +220,7 @@ def _typed(wanted: str) -> str:
 def _only(wanted: str, ids: list[str], where: str, hint: str) -> str:
     """Choose the one id that begins as was typed."""
     if not ids or not wanted.strip():
-        raise Misuse(f"no picture {wanted!r} {where}", hint)
+        raise NotThere(f"no picture {wanted!r} {where}", hint)
     if len(ids) > 1:
         raise Misuse(f"{wanted!r} could be any of: {', '.join(ids)}", "type more of it")
     return ids[0]

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 import uvicorn
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
 from orchestrator import files, record
@@ -65,13 +66,24 @@ def serve(settings: Settings, begun: Callable[[Serving], None]) -> None:
                     recovered=len(recovered),
                 )
             )
-            _run(app(jobs, turns, microphone, rules), listener)
-            jobs.close()
+            _run(app(jobs, turns, microphone, rules), listener, jobs)
             for each in turns.values():
                 each.close()
 
 
-def _run(served: ASGIApp, listener: socket.socket) -> None:
+class _Server(uvicorn.Server):
+    """A server that ends its jobs before it waits for those who follow them."""
+
+    def __init__(self, config: uvicorn.Config, jobs: Jobs) -> None:
+        super().__init__(config)
+        self._jobs = jobs
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await run_in_threadpool(self._jobs.close)
+        await super().shutdown(sockets)
+
+
+def _run(served: ASGIApp, listener: socket.socket, jobs: Jobs) -> None:
     config = uvicorn.Config(
         served,
         http=Impatient,
@@ -79,12 +91,13 @@ def _run(served: ASGIApp, listener: socket.socket) -> None:
         ws_max_size=MOST_MESSAGE,
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=LEAVING_SECONDS,
+        lifespan="off",
         log_level="warning",
         access_log=False,
         server_header=False,
     )
     with suppress(KeyboardInterrupt):  # that is how one ends it
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, jobs).run(sockets=[listener])
 
 
 @contextmanager

@@ -155,7 +155,8 @@ class Elsewhere:
 
     def _receive(self) -> Answer:
         answer = self._held.popleft() if self._held else self._read()
-        self._asked = self._asked and answer.more
+        if not answer.more:
+            self._asked = self._stopping = False
         if answer.error:
             if not self._loaded:
                 self.unload()
