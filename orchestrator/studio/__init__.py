@@ -10,7 +10,7 @@ import errno
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
@@ -104,7 +104,7 @@ def _run(served: ASGIApp, listener: socket.socket, jobs: Jobs) -> None:
 def _door(settings: Settings, turns: dict[str, Turns], jobs: Jobs, microphone: Microphone, url: str) -> Iterator[None]:
     """Open the door, and have the engines load behind it."""
 
-    def other(message: object) -> Iterator[object]:
+    def other(message: object) -> Generator[object]:
         if not isinstance(message, Press):
             raise Misuse(f"{message!r:.60} is not understood")
         return pressed(microphone, jobs, message)

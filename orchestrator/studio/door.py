@@ -13,7 +13,7 @@ import queue
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
@@ -25,7 +25,7 @@ from orchestrator.worker.served import Greeting, private
 
 MOST_CLIENTS = 128
 MOST_HELD = 512 << 20  # bytes that wait for a client which does not read: beyond, it is let go
-Other = Callable[[object], Iterator[object]]  # answers what is not about an engine
+Other = Callable[[object], Generator[object]]  # answers what is not about an engine
 
 
 class Caller:
@@ -85,10 +85,11 @@ class Caller:
 
     def _answer_other(self, message: object) -> None:
         try:
-            for value in self._other(message):
-                if self._left:
-                    break
-                self._send(Answer(value=value, more=True))
+            with contextlib.closing(self._other(message)) as values:
+                for value in values:
+                    if self._connection.poll():  # there is nothing more to say: it has left
+                        break
+                    self._send(Answer(value=value, more=True))
         except AudioToImageError as error:
             self._send(Answer(error=error))
         else:

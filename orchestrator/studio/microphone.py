@@ -53,7 +53,7 @@ class Microphone:
         return stop is not None
 
 
-def pressed(microphone: Microphone, jobs: Jobs, press: Press) -> Iterator[Event]:
+def pressed(microphone: Microphone, jobs: Jobs, press: Press) -> Generator[Event]:
     """Listen, and tell what comes of it; or stop listening, where a press before this one began it."""
     if microphone.end():
         yield events.Note(text="stopped listening; the press that began it gets the picture")
