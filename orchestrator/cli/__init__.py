@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import signal
 import sys
@@ -26,6 +28,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = commands.main(standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         code = error.exit_code
@@ -34,9 +37,19 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         code = _tell(Cancelled("cancelled"))
     except BrokenPipeError:  # whoever read our result has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         code = 1
+    except OSError as error:  # of the output: what we write elsewhere is translated where it is written
+        if error.errno != errno.ENOSPC:
+            raise
+        _give_up_stdout()
+        code = _tell(AudioToImageError("the disk is full: cannot write the result", "free some space, then ask again"))
     sys.exit(code)
+
+
+def _give_up_stdout() -> None:
+    """Let what could not be written go, or leaving would try again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _open_closed_streams() -> None:
@@ -45,6 +58,8 @@ def _open_closed_streams() -> None:
         if getattr(sys, name) is None:
             os.dup2(os.open(os.devnull, os.O_RDWR), number)
             setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for as long as we run
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # a path goes out as it came, also one that is no text
 
 
 def _tell(error: AudioToImageError) -> int:
