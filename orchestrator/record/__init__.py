@@ -79,7 +79,7 @@ class Stop:
 def new_path(folder: Path) -> Path:
     """Name a new recording after the time; names sort by it and never collide."""
     now = datetime.now()
-    return folder / f"{now:%Y-%m-%d-%H%M%S}-{now.microsecond // 1000:03}-{secrets.token_hex(2)}.wav"
+    return folder / f"{now:%Y-%m-%d-%H%M%S}-{now.microsecond // 1000:03}-{secrets.token_hex(4)}.wav"
 
 
 def record(
