@@ -31,7 +31,7 @@ from orchestrator.talking import Made, Talk, made_before
 TICK = 0.1  # seconds between two looks at whether someone has cancelled
 PATIENCE = 8.0  # seconds without a sound from the page
 LONGEST_BLOCK = 16_000 * 2 * 5  # bytes: five seconds, more than any page gathers
-FIELDS = ("do", "microphone", "confirm", "refine", *asked.PAINTING, *asked.HEARING)
+FIELDS = ("do", "microphone", "confirm", "refine", "image", *asked.PAINTING, *asked.HEARING)
 
 
 class Sentence:
@@ -132,14 +132,17 @@ class Conversation:
         settings = asked.chosen(self._jobs.settings, asks)
         job = Job(what="talk")
         sentence = Sentence(job)
+        gallery, image = Gallery(settings.gallery), ""
+        if asks.get("image"):
+            image = str((await run_in_threadpool(asked.kept, gallery, asks["image"])).path)
         if asks.get("refine"):
-            kept = await run_in_threadpool(asked.kept, Gallery(settings.gallery), asks["refine"])
+            kept = await run_in_threadpool(asked.kept, gallery, asks["refine"])
             self._made.append(made_before(kept))
         ours = asks.get("microphone") == "server"
 
         def work(line: Line) -> Iterator[Event]:
             confirm = sentence.confirmed if asks.get("confirm") is True else None
-            talk = Talk(line, made=self._made, confirm=confirm)
+            talk = Talk(line, image=image, made=self._made, confirm=confirm)
             path = record.new_path(settings.recordings)
             if ours:
                 yield from self._microphone.sentence(talk, path, sentence.stop)
