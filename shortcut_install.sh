@@ -306,6 +306,7 @@ uninstall() {
     if [ "$system" = Darwin ]; then
         step "The Shortcut"
         run "$command" shortcut uninstall || true
+        run "$command" serve --no-at-login || true
     fi
     step "Models, commands, the package"
     while read -r model; do run rm -rf "$model"; done < "$library/models"

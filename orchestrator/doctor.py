@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import shutil
+import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,10 +25,12 @@ from orchestrator.hear import ggml
 from orchestrator.paint import Engine, open_painter
 from orchestrator.settings import Settings
 from orchestrator.worker import Elsewhere, Opening
+from orchestrator.worker.served import connect
 
 CAPTURES = ("avfoundation", "pulse", "alsa")  # ffmpeg's devices that are microphones
 SHORTCUTS_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 PROTECTED = ("Desktop", "Documents", "Downloads")  # macOS lets no program in the background run what is in here
+PORT_SECONDS = 1.0
 PLENTY, LEAST = 5e9, 1e8  # bytes on the disk: for both full models and air; for a recording and a picture
 UNITS = {"cpu": "the processor", "gpu": "the GPU", "ne": "the Neural Engine", "all": "what Core ML chooses"}
 OURSELVES = "audio-to-image doctor"  # what a dead child's error hints at
@@ -183,6 +186,20 @@ def _shortcuts(_: Settings) -> Finding | None:
     return Finding(text=f"PATH={SHORTCUTS_PATH}, and yet found: {shell.ffmpeg()}")
 
 
+def _studio(settings: Settings) -> Finding:
+    """Tell whether `serve` runs, or could."""
+    there = connect(settings.socket, "studio")
+    if there:
+        there.leave()
+        return Finding(text=f"serve runs, process {there.greeting.pid}: {there.greeting.url}")
+    with socket.socket() as taken:
+        taken.settimeout(PORT_SECONDS)
+        if taken.connect_ex(("127.0.0.1", settings.port)) == 0:
+            hint = f"audio-to-image serve --port {settings.port + 1}"
+            return Finding(state="warn", text=f"port {settings.port} is taken by another program", hint=hint)
+    return Finding(text=f"serve does not run; port {settings.port} is free for it")
+
+
 class Probe:
     """What engines tell of themselves before any model is loaded; lives in a child process."""
 
@@ -228,4 +245,5 @@ CHECKS: Mapping[str, Check] = {
     "picture model": _picture_model,
     "folder": _folder,
     "shortcuts": _shortcuts,
+    "studio": _studio,
 }

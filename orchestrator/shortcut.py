@@ -25,7 +25,7 @@ PATIENCE, TICK = 120.0, 1.0  # seconds: for the person's click, and between two 
 CONTAINS = 99  # how the If action numbers this comparison
 IF, OTHERWISE, END_IF = 0, 1, 2
 VARIABLE = "\N{OBJECT REPLACEMENT CHARACTER}"  # stands for a variable in a text
-ERROR = "error:"  # base64 has no colon, so only a failure holds this
+IN_WORDS = ": "  # base64 has neither colon nor space: what holds these is for a person to read
 SCOPE = uuid.UUID("8a1f0d5e-6c1b-4f0e-9d0c-2f6f3f1c7a52")  # ours: the same shortcut has the same ids each time
 HOW_TO_DELETE = "in the Shortcuts app, right-click it and choose Delete"
 
@@ -39,7 +39,11 @@ failed() { sed -n '/^error:/,$p' "$said" | grep . || { echo "error: it ended wit
 """
 TALK = """\
 if pictures=$("$a2i" talk --once --now --no-open </dev/null 2>"$said")
-then base64 <"$(printf '%s\\n' "$pictures" | tail -n 1)"
+then
+    if [ -n "$pictures" ]
+    then base64 <"$(printf '%s\\n' "$pictures" | tail -n 1)"
+    else printf 'note: %s\\n' "$(tail -n 1 "$said")"
+    fi
 else failed "$?"
 fi
 """
@@ -94,7 +98,7 @@ def workflow(shortcut: Shortcut, command: Path) -> dict[str, Any]:
     shown = (decode, _action("setclipboard", WFInput=picture), _action("previewdocument", WFInput=picture))
     actions = [
         run,
-        _if(shortcut, IF, WFCondition=CONTAINS, WFConditionalActionString=ERROR, WFInput=_variable(said)),
+        _if(shortcut, IF, WFCondition=CONTAINS, WFConditionalActionString=IN_WORDS, WFInput=_variable(said)),
         _action("showresult", Text=_text(said)),
         *((_if(shortcut, OTHERWISE), *shown) if shortcut.shows_picture else ()),
         _if(shortcut, END_IF),

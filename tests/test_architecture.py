@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "orchestrator"
 FLOORS = (
     {"cli"},
-    {"terminal", "studio", "doctor", "shortcut"},
+    {"terminal", "studio", "doctor", "shortcut", "agent"},
     {"pipeline", "order", "talking", "timings", "library"},
     {"engines", "machine"},
     {"record", "voice", "hear", "clean", "refine", "paint", "gallery", "worker", "events"},

@@ -158,7 +158,7 @@ def test_a_mac_is_set_up_in_that_order_and_left_as_it_was(mac: Path, isolated: P
     assert "brew install ffmpeg" in calls(isolated)
     assert (isolated / ".zprofile").read_text().endswith('/.local/bin:$PATH"  # audio-to-image\n')
     said = run(mac, isolated, "--yes", "--uninstall")
-    assert calls(isolated)[-1] == "audio-to-image shortcut uninstall"
+    assert calls(isolated)[-2:] == ["audio-to-image shortcut uninstall", "audio-to-image serve --no-at-login"]
     assert "These stay: system packages, recordings, pictures, settings" in said
     (isolated / "calls").unlink()
     assert tree(isolated) == before

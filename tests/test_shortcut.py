@@ -77,7 +77,7 @@ def test_the_picture_is_decoded_shown_and_copied_and_a_failure_is_shown_as_text(
         "GroupingIdentifier": group,
         "WFControlFlowMode": 0,
         "WFCondition": 99,
-        "WFConditionalActionString": "error:",
+        "WFConditionalActionString": ": ",
         "WFInput": {"Type": "Variable", "Variable": attached},
     }
     assert failure == {"Text": {"Value": text, "WFSerializationType": "WFTextTokenString"}}
@@ -127,6 +127,12 @@ def test_where_talk_paints_several_pictures_the_last_one_is_given(tmp_path: Path
     (tmp_path / "2.png").write_bytes(PNG)
     command = program(tmp_path / "audio-to-image", f'echo "{tmp_path}/1.png"; echo "{tmp_path}/2.png"')
     assert base64.b64decode(run(TALKING.text(command))) == PNG
+
+
+def test_a_second_press_that_ends_the_listening_comes_out_in_words(tmp_path: Path) -> None:
+    command = program(tmp_path / "audio-to-image", "echo 'stopped listening' >&2")
+    assert run(TALKING.text(command)) == "note: stopped listening\n"
+    assert ": " not in base64.encodebytes(PNG).decode()
 
 
 def test_a_failure_comes_out_as_its_own_words_without_the_talk_around_it(tmp_path: Path) -> None:

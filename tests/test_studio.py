@@ -7,9 +7,11 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ import pytest
 from person import COMMAND
 from PIL import Image
 from serving import Server, serve, served
+
+from orchestrator.doctor import check
+from orchestrator.settings import load
 
 __all__ = ["serve", "served"]  # fixtures
 
@@ -283,3 +288,22 @@ def test_status_tells_of_engines_choices_and_limits(served: Server) -> None:
     assert "dpm++2m" in status["choices"]["samplers"]
     assert json.dumps(status)
     assert re.fullmatch(r"[\d.]+", status["version"])
+
+
+def test_doctor_tells_where_it_runs_and_what_has_taken_its_port(serve: Callable[..., Server]) -> None:
+    server = serve().warm()
+    settings = load()
+    running = check("studio", settings)
+    assert running
+    assert server.url in running.text
+    server.end()
+    free = check("studio", settings)
+    assert free
+    assert "port 8765 is free" in free.text
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        taken = check("studio", replace(settings, port=port))
+    assert taken
+    assert (taken.state, taken.hint) == ("warn", f"audio-to-image serve --port {port + 1}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -21,12 +22,24 @@ if TYPE_CHECKING:
 @click.option("--open/--no-open", "opens", default=False, help="Open the page in the browser.")
 @click.option("--speech-model", metavar="NAME", help="A speech model's name or file.")
 @click.option("--model", metavar="NAME", help="A picture model's name or folder.")
+@click.option("--at-login/--no-at-login", default=None, help="Have macOS start it at login, or no longer.")
 @click.option("--device", metavar="ID", help="The microphone; `audio-to-image devices` lists them.")
-def serve(opens: bool, **flags: object) -> None:
+def serve(opens: bool, at_login: bool | None, **flags: object) -> int:
     """Keep the engines warm; serve the studio's page and an HTTP API on this machine. Prints the page's address."""
+    if at_login is not None:
+        return _at_login(at_login)
     from orchestrator import studio
 
     studio.serve(settings.load(flags), lambda serving: _tell(serving, opens=opens))
+    return 0
+
+
+def _at_login(wanted: bool) -> int:
+    from orchestrator import agent, terminal
+    from orchestrator.shortcut import our_command
+
+    stream = agent.install(our_command(), Path.home()) if wanted else agent.uninstall(Path.home())
+    return terminal.show(stream, lambda _event: None)
 
 
 def _tell(serving: Serving, *, opens: bool) -> None:

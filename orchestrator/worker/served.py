@@ -135,5 +135,5 @@ def _received(served: Served, question: object) -> Generator[Answer]:
 
 def _greeting(connected: socket.socket) -> bytes:
     """Read the first line."""
-    with connected.dup().makefile("rb", buffering=0) as file:
+    with connected.dup() as twin, twin.makefile("rb", buffering=0) as file:
         return file.readline(1000)
