@@ -139,7 +139,7 @@ def _unpacked(packed: bytes) -> bytes:
     return zlib.decompressobj().decompress(packed, MAX_BYTES)
 
 
-def read_pixels(path: Path) -> NDArray[np.uint8]:
+def read_pixels(path: Path, most: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """Read any picture file as height, width, RGB; turned upright, and refused where it is no picture or a bomb."""
     from PIL import Image
 
@@ -150,19 +150,19 @@ def read_pixels(path: Path) -> NDArray[np.uint8]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow tells Python about pictures that are merely odd
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return _upright(path)
+            return _upright(path, most)
     except (*broken, *bomb) as error:
         raise Misuse(f"{path} is not a picture that can be read: {error}", "give a PNG, JPEG or WebP file") from error
 
 
-def _upright(path: Path) -> NDArray[np.uint8]:
+def _upright(path: Path, most: int) -> NDArray[np.uint8]:
     import numpy
     from PIL import Image, ImageOps
 
     with Image.open(path, formats=READABLE) as image:
-        if image.width * image.height > MAX_PIXELS:
+        if image.width * image.height > most:
             raise Misuse(
-                f"{path} has {image.width}x{image.height} pixels; {MAX_PIXELS:,} are the most", "make it smaller first"
+                f"{path} has {image.width}x{image.height} pixels; {most:,} are the most", "make it smaller first"
             )
         return numpy.asarray(ImageOps.exif_transpose(image).convert("RGB"), dtype=numpy.uint8)
 

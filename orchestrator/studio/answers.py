@@ -12,11 +12,25 @@ from starlette.responses import JSONResponse, Response
 
 from orchestrator.errors import AudioToImageError, Busy, Cancelled, Misuse, ModelMissing, NoSpeech, NotThere
 
+
+class WrongField(Misuse):
+    """A field of a request cannot be as it is; the answer names it."""
+
+    def __init__(self, param: str, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.param = param
+
+
+class UnknownModel(WrongField, ModelMissing):
+    """There is no model of that name: in the words of OpenAI's API."""
+
+
 RETRY_SECONDS = "2"
 CLIENT_LEFT = 499  # nginx's number for a client that did not wait
 # Which error is which status and code; the first that fits.
 KNOWN: tuple[tuple[type[AudioToImageError], int, str], ...] = (
     (NoSpeech, 422, "no_speech"),
+    (UnknownModel, 404, "model_not_found"),
     (ModelMissing, 404, "model_missing"),
     (NotThere, 404, "not_found"),
     (Misuse, 400, "misuse"),
@@ -46,7 +60,8 @@ def status_and_code(error: AudioToImageError) -> tuple[int, str]:
 def told(error: AudioToImageError) -> JSONResponse:
     """Answer with an error of ours."""
     status, code = status_and_code(error)
-    answer = problem(status, str(error), code=code, hint=error.hint)
+    param = error.param if isinstance(error, WrongField) else None
+    answer = problem(status, str(error), code=code, hint=error.hint, param=param)
     if status == 429:
         answer.headers["Retry-After"] = RETRY_SECONDS
     return answer

@@ -146,8 +146,8 @@ def _anew(settings: Settings, fields: Mapping[str, Any], kept: Kept, *, same: bo
     return chosen, lambda line: pipeline.painting(line, said, image=image)
 
 
-def bounded(path: Path, settings: Settings) -> None:
-    """Refuse sound that is longer than is taken on; it is read no further than that."""
+def bounded(path: Path, settings: Settings) -> float:
+    """Tell how many seconds sound lasts; it is refused, and read no further, where that is more than is taken on."""
     seconds = 0.0
     for block in sound.read(path):
         seconds += len(block) / sound.SAMPLE_RATE
@@ -155,6 +155,7 @@ def bounded(path: Path, settings: Settings) -> None:
             raise Misuse(
                 f"the recording is longer than {settings.most_seconds:g} s", "send less, or raise most_seconds"
             )
+    return seconds
 
 
 def _tidied(work: Work, path: Path | None) -> Work:

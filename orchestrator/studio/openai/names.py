@@ -1,0 +1,76 @@
+"""A model as a client of OpenAI's API names it comes in; the setting that chooses it goes out.
+
+Programs that were written for OpenAI's models ask for those: each means the model that would be taken anyway.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator import catalogue
+from orchestrator.errors import ModelMissing
+from orchestrator.settings import Settings
+from orchestrator.studio.answers import UnknownModel, WrongField
+
+OPENAIS = {
+    "speech": re.compile(r"whisper-1|gpt-(4o-(mini-)?)?transcribe(-[\w.-]+)?"),
+    "picture": re.compile(r"dall-e-[23]|gpt-image-[\w.-]+|chatgpt-image-latest"),
+}
+OWNER = "audio-to-image"
+
+
+def setting(kind: str, wanted: object, settings: Settings) -> dict[str, str]:
+    """Give the setting that chooses a model; none for the one that is taken anyway."""
+    if wanted in (None, ""):
+        return {}
+    if not isinstance(wanted, str):
+        raise WrongField("model", "model should be a name", "GET /v1/models")
+    if OPENAIS[kind].fullmatch(wanted) or wanted == _taken(kind, settings):
+        return {}
+    if wanted in {chosen.name for chosen in catalogue.installed(settings) if chosen.kind == kind}:
+        return {catalogue.KINDS[kind]: wanted}
+    raise unknown(kind, wanted)
+
+
+def unknown(kind: str, wanted: str) -> UnknownModel:
+    """Tell that a model is not here, and what would bring it."""
+    published = {model.name for model in catalogue.load().models if model.kind == kind}
+    hint = f"audio-to-image models get {wanted}" if wanted in published else "GET /v1/models lists those that are here"
+    return UnknownModel("model", f"there is no {kind} model {wanted[:60]!r} here", hint)
+
+
+def listed(settings: Settings) -> list[Mapping[str, Any]]:
+    """Describe the models that are here."""
+    here = {chosen.name: chosen for chosen in catalogue.installed(settings)}
+    for kind in catalogue.KINDS:
+        try:
+            chosen = catalogue.choose(kind, settings)
+        except ModelMissing:
+            continue
+        here.setdefault(chosen.name, chosen)
+    return [_described(name, chosen) for name, chosen in here.items()]
+
+
+def find(wanted: str, settings: Settings) -> Mapping[str, Any]:
+    """Describe one model; OpenAI's names are the ones that stand in for them."""
+    names = {model["id"]: model for model in listed(settings)}
+    for kind, pattern in OPENAIS.items():
+        if pattern.fullmatch(wanted):
+            return names[catalogue.choose(kind, settings).name]
+    if wanted not in names:
+        kind = next((model.kind for model in catalogue.load().models if model.name == wanted), "speech or picture")
+        raise unknown(kind, wanted)
+    return names[wanted]
+
+
+def _taken(kind: str, settings: Settings) -> str:
+    try:
+        return catalogue.choose(kind, settings).name
+    except ModelMissing:
+        return ""
+
+
+def _described(name: str, chosen: catalogue.Chosen) -> Mapping[str, Any]:
+    return {"id": name, "object": "model", "created": int(chosen.path.stat().st_mtime), "owned_by": OWNER}
