@@ -23,6 +23,10 @@ class NotThere(Misuse):
     """A picture was asked for by an id that no picture has."""
 
 
+class Unreadable(AudioToImageError):
+    """A file was given that is no recording, whatever its name says."""
+
+
 class NoSpeech(AudioToImageError):
     """Nothing was said, so nothing is painted."""
 

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from orchestrator.errors import AudioToImageError, Busy, Cancelled, Misuse, ModelMissing, NoSpeech, NotThere
+from orchestrator.errors import AudioToImageError, Busy, Cancelled, Misuse, ModelMissing, NoSpeech, NotThere, Unreadable
 
 
 class WrongField(Misuse):
@@ -33,6 +33,7 @@ KNOWN: tuple[tuple[type[AudioToImageError], int, str], ...] = (
     (UnknownModel, 404, "model_not_found"),
     (ModelMissing, 404, "model_missing"),
     (NotThere, 404, "not_found"),
+    (Unreadable, 400, "misuse"),
     (Misuse, 400, "misuse"),
     (Busy, 429, "busy"),
     (Cancelled, CLIENT_LEFT, "cancelled"),
