@@ -9,9 +9,11 @@ import errno
 import fcntl
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
 from orchestrator.errors import AudioToImageError, Misuse
 
@@ -37,9 +39,18 @@ def write_whole(path: Path, content: bytes) -> None:
             part.unlink(missing_ok=True)
 
 
+def kind(path: Path) -> Literal["", "file", "folder", "other"]:
+    """Tell what stands at a path that somebody named; nothing where that cannot be seen: pathlib's looks may raise."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # not ours to see, too long a name; a NUL in it
+        return ""
+    return "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "other"
+
+
 def check_place(path: Path) -> None:
     """Refuse to put a file where something else stands: a rename would do away with a device or a pipe."""
-    if path.exists() and not path.is_file():
+    if kind(path) not in ("", "file"):
         raise Misuse(f"{path} is no file that could be replaced", f"choose another place; here is: ls -ld '{path}'")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from numpy import uint8
 from numpy.typing import NDArray
 
-from orchestrator import __version__, png, sound
+from orchestrator import __version__, files, png, sound
 from orchestrator.engines import Line
 from orchestrator.errors import Misuse
 from orchestrator.gallery import Gallery
@@ -60,7 +60,7 @@ class Order:
 def find_source(gallery: Gallery, image: str) -> Source:
     """Find a picture to paint from by its file or its id."""
     path = Path(image)
-    if path.is_file():
+    if files.kind(path) == "file":
         return Source(path=path)
     if path.suffix or path.parent != Path():
         raise Misuse(f"there is no picture {image}", "audio-to-image gallery list")

@@ -5,6 +5,7 @@ An hour of sound never stands in memory: blocks are read as ffmpeg decodes them 
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import io
 import shutil
@@ -20,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator import shell
-from orchestrator.errors import AudioToImageError, Misuse, NoSpeech
-from orchestrator.files import check_place
+from orchestrator.errors import AudioToImageError, Misuse, NoSpeech, Unreadable
+from orchestrator.files import check_place, kind
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -31,6 +32,9 @@ SAMPLE_BYTES = 2
 SILENCE_LEVEL = -100.0  # decibels: what digital silence is called
 FRAME = SAMPLE_RATE // 50  # 20 ms: the step in which pauses are looked for
 PAUSE_FRAMES = 15  # 0.3 s: a pause between sentences, longer than the closure of a "t"
+
+# So begin lists of files: ffmpeg opens what they name, and a client of `serve` could have it read this machine's.
+PLAYLISTS = (b"#EXTM3U", b"ffconcat version", b"<")
 
 Samples: TypeAlias = NDArray[np.int16]  # one channel
 
@@ -48,7 +52,7 @@ def stored(source: Path | str, folder: Path) -> Path:
     path = Path(source)
     if source == "-":
         return _copied(sys.stdin.buffer if sys.stdin else io.BytesIO(), folder)
-    if path.exists() and not path.is_file() and not path.is_dir():
+    if kind(path) == "other":
         with path.open("rb") as pipe:
             return _copied(pipe, folder)
     _check(path)
@@ -168,10 +172,12 @@ def _check(path: Path) -> None:
     try:
         if path.is_dir():
             raise Misuse(f"{path} is a folder, not a recording", hint)
-        with path.open("rb"):
-            pass
+        with path.open("rb") as file:
+            beginning = file.read(64).removeprefix(codecs.BOM_UTF8).lstrip() if path.is_file() else b""
         if path.is_file() and path.stat().st_size == 0:
-            raise AudioToImageError(f"{path} is an empty file", hint)
+            raise Unreadable(f"{path} is an empty file", hint)
+        if beginning.startswith(PLAYLISTS):
+            raise Unreadable(f"{path} is a list of files, not a recording", "name one of the files it lists")
     except FileNotFoundError as error:
         raise Misuse(f"there is no file {path}", hint) from error
     except PermissionError as error:
@@ -202,12 +208,12 @@ def _decoded(path: Path) -> Iterator[Samples]:
 def _undecodable(path: Path, count: int, complaints: bytes) -> AudioToImageError:
     words = complaints.decode(errors="replace").strip()
     if "matches no streams" in words:
-        return AudioToImageError(f"{path} has no sound in it, only pictures or data", "name a file with sound")
+        return Unreadable(f"{path} has no sound in it, only pictures or data", "name a file with sound")
     if "Invalid data" in words and not count:
-        return AudioToImageError(f"{path} is not a sound file that ffmpeg can read", f"file {path}")
+        return Unreadable(f"{path} is not a sound file that ffmpeg can read", f"file {path}")
     last: Sequence[str] = words.splitlines()[-1:]
     where = f" after {count / SAMPLE_RATE:.1f} s" if count else ""
-    return AudioToImageError(f"ffmpeg failed on {path}{where}: {''.join(last) or 'it gave no reason'}", f"file {path}")
+    return Unreadable(f"ffmpeg failed on {path}{where}: {''.join(last) or 'it gave no reason'}", f"file {path}")
 
 
 def _quietest(samples: Samples) -> int:

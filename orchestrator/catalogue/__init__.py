@@ -154,7 +154,7 @@ def choose(kind: str, settings: Settings) -> Chosen:
             return chosen
         raise ModelMissing(f"there is no {kind} model here", "audio-to-image models get")
     path = _expanded(name)
-    if name not in {model.name for model in load().models} and path.exists():
+    if name not in {model.name for model in load().models} and files.kind(path):
         return Chosen(name=path.resolve().name, kind=kind, path=path.resolve())
     return _named(kind, load().find(name), settings)
 

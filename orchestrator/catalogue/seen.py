@@ -68,7 +68,9 @@ class Seen:
             return cls.from_json(path.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise AudioToImageError(f"cannot read {path}: {error.strerror}", f"ls -l '{path}'") from error
+        except ValueError as error:
             raise AudioToImageError(
                 f"cannot read {path}: {error}", f"audio-to-image models get --renew {name}"
             ) from error

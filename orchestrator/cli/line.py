@@ -15,6 +15,7 @@ from orchestrator import events, settings
 from orchestrator.cli import commands, options
 from orchestrator.errors import Misuse
 from orchestrator.events import Event
+from orchestrator.files import kind
 
 if TYPE_CHECKING:
     from orchestrator.record import Stop
@@ -107,7 +108,7 @@ def picture(files: tuple[str, ...], image: str, as_json: bool, timings: bool, **
     from orchestrator.engines import Line
 
     chosen = settings.load(flags)
-    if chosen.output and len(files) > 1 and not chosen.output.is_dir():
+    if chosen.output and len(files) > 1 and kind(chosen.output) != "folder":
         raise Misuse(f"{chosen.output} is one file for {len(files)} recordings", "name a folder: --output FOLDER")
     with Line(chosen) as line:
         return terminal.show(pipeline.pictures(line, files, image=image), _kept, as_json=as_json, timings=timings)
@@ -121,7 +122,7 @@ def _into(output: Path | None, path: Path) -> Path:
     """Put a recording where the person wants it: a file, a folder, or the usual place."""
     if output is None:
         return path
-    return output / path.name if output.is_dir() else output
+    return output / path.name if kind(output) == "folder" else output
 
 
 def _keep_on_signals(stop: Stop) -> None:

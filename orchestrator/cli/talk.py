@@ -10,6 +10,7 @@ from orchestrator import events, settings
 from orchestrator.cli import commands, options
 from orchestrator.errors import Misuse
 from orchestrator.events import Event
+from orchestrator.files import kind
 
 
 @commands.command()
@@ -55,7 +56,7 @@ def talk(  # noqa: PLR0913 - a command's flags are its arguments
     from orchestrator.worker.messages import Press
 
     chosen = settings.load(flags)
-    if chosen.output and not once and not chosen.output.is_dir():
+    if chosen.output and not once and kind(chosen.output) != "folder":
         raise Misuse(f"{chosen.output} is one file for many pictures", "name a folder, or add --once")
     manner = Manner(recordings=chosen.recordings, once=once, now=now, opens=opens)
     with Keyboard() as keyboard:

@@ -100,7 +100,7 @@ def _check(target: Path, to: str, palettize: int | None, weights: str) -> None:
         )
     if weights not in PRECISIONS:
         raise Misuse(f"there are no {weights!r} weights", f"choose one of: {', '.join(PRECISIONS)}")
-    if target.exists():
+    if files.kind(target):
         raise Misuse(f"{target} is there already", f"remove it, or convert to another place: rm -r '{target}'")
     missing = [name for name in FORMATS[to] if find_spec(name) is None]
     if missing:

@@ -77,7 +77,7 @@ def add(path: Path, catalogue: Catalogue, settings: Settings) -> Iterator[Told]:
                 yield from fetch.alone(model, settings, lambda folder: _add(tar, model, record, folder))  # noqa: B023 (used at once)
     except (tarfile.TarError, EOFError) as error:
         raise _broken(path, "it is no bundle, or cut short") from error
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+    except OSError as error:
         raise Misuse(f"cannot read {path}: {error.strerror}", f"ls -l '{path}'") from error
 
 

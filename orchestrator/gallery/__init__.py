@@ -228,13 +228,13 @@ def _only(wanted: str, ids: list[str], where: str, hint: str) -> str:
 
 def _place(output: Path, name: str) -> Path:
     """Tell where `--output` puts a picture: itself, or a file in it where it is a folder."""
-    if output.is_dir():
+    if files.kind(output) == "folder":
         return output / name
     if output.suffix.lower() not in ("", ".png"):
         raise Misuse(
             f"{output} does not end in .png, and pictures are PNG files", f"--output {output.with_suffix('.png')}"
         )
-    if not output.parent.is_dir():
+    if files.kind(output.parent) != "folder":
         raise Misuse(f"there is no folder {output.parent}", f"mkdir -p '{output.parent}'")
     return output
 

@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from orchestrator.errors import AudioToImageError, Misuse
-from orchestrator.files import check_place
+from orchestrator.files import check_place, kind
 from orchestrator.sound import HEADER_BYTES, SAMPLE_BYTES, SAMPLE_RATE, Samples, wav_header
 
 PART = ".part.wav"
@@ -98,7 +98,7 @@ def _recovered(path: Path) -> Path | None:
 
 def _locked(path: Path) -> int:
     """Make a file that is locked before it bears a name that `recover` looks at."""
-    if path.exists():
+    if kind(path):
         raise Misuse(
             f"{path} stands in the way: another recording, running or cut short", f"mv {path} {path.stem}-kept.wav"
         )
