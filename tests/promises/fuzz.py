@@ -59,6 +59,7 @@ class Target:
 
     read: Callable[[bytes, Path], object]  # with a folder to work in
     seeds: tuple[bytes, ...]
+    longest: int = 1024  # bytes
 
 
 def filtered(data: bytes, _folder: Path) -> None:
@@ -213,18 +214,19 @@ TEXT = (RECIPE.to_json().encode(),)
 TOML = tuple(f"{name} = {value}".encode() for name, value in (
     ("seed", "7"), ("steps", "1e9"), ("guidance", "inf"), ("output", '"~/x"'), ("data", '"~me"'), ("model", '"~x/y"'),
     ("translate", "true"), ("language", '"en"'), ("seconds", "[[[1]]]"), ("keep_audio", "{a.b = 1}"),
+    ("count", "inf"), ("steps", "9" * 5000), ("output", '"\\u0000"'), ("initial_prompt", "[" * 1000),
 ))  # fmt: skip
 TARGETS = {
     "clean": Target(read=filtered, seeds=("[MUSIC] a *sighs* (x) ♪ - >> “”<|en|>、【笑】".encode(),)),
     "refine": Target(read=refined, seeds=(b"make it night\na red house by the sea", b"now not so big\nno")),
-    "keys": Target(read=pressed, seeds=(b"\x1b[?11u\x1b[32;1:3u\x1b[A\x1b[3~a\xc3\xa9", b"\x1bOA\x1b[1;5C")),
+    "keys": Target(read=pressed, seeds=(b"\x1b[=11u\x1b[55555u\x1b[?11u\x1b[32;1:3u\x1b[A\x1b[3~a\xc3\xa9\x1bOA",)),
     "recipe": Target(read=lambda data, _: Recipe.from_json(data.decode(errors="replace")), seeds=TEXT),
     "png": Target(read=hostile_png, seeds=(png.to_png(PIXELS, RECIPE), b"t" + TEXT[0], b"z" + TEXT[0], b"j" + TEXT[0])),
     "pixels": Target(read=in_file(png.read_pixels), seeds=tuple(packed(kind) for kind in png.READABLE)),
     "settings": Target(read=configured, seeds=TOML),
     "catalogue": Target(read=catalogued, seeds=((settings.shipped_models() / "catalogue.toml").read_bytes()[:3000],)),
     "records": Target(read=recorded, seeds=(RECORD.to_json().encode(),)),
-    "bundles": Target(read=bundled, seeds=(a_bundle(),)),
+    "bundles": Target(read=bundled, seeds=(a_bundle(),), longest=4096),
     "archives": Target(read=unzipped, seeds=(archive("a/weights", "b"), archive("../x"))),
     "speech models": Target(read=in_file(ggml.check), seeds=(speech_model(),)),
     "descriptions": Target(read=described, seeds=((settings.demo_models() / "pictures/onnx/model.json").read_bytes(),)),
@@ -259,7 +261,7 @@ def main() -> None:
         options = [
             f"-runs={arguments.cases}",
             f"-seed={arguments.seed}",
-            "-max_len=4096",
+            f"-max_len={target.longest}",
             "-timeout=10",
             "-rss_limit_mb=4096",
         ]

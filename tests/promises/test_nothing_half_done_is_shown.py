@@ -1,0 +1,249 @@
+"""Nothing half-done is shown: what bears a final name is whole, on a full disk, with a wrong clock, in a crowd."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+import sys
+import wave
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hub as local
+import numpy as np
+import pytest
+from disk import Disk, disk
+from held import hold_to_its_files
+from hub import FILES, MODEL, contents
+from microphone import Microphone, microphone
+from often import LONG, often
+from sounds import noise
+from test_recipe import PLAIN
+
+from orchestrator import fetch, png, sound
+from orchestrator.catalogue import Catalogue
+from orchestrator.convert import convert
+from orchestrator.errors import AudioToImageError
+from orchestrator.fetch import bundle
+from orchestrator.gallery import Gallery
+from orchestrator.paint.description import Description
+from orchestrator.record import recover
+from orchestrator.record.partial import Partial
+from orchestrator.settings import Settings, demo_models
+from orchestrator.shortcut import TALKING, export
+
+__all__ = ["disk", "microphone"]
+
+COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
+CATALOGUE = Catalogue(models=(MODEL,), full={})
+PIXELS = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+RECORDING = str(demo_models() / "recordings" / "01.wav")
+Act = Callable[[], object]
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Another disk, with a model on it and in a bundle; the hub that it came from runs on."""
+    settings = Settings(data=tmp_path / "elsewhere")
+    with local.running(monkeypatch):
+        list(fetch.get(MODEL, settings))
+        list(bundle.bundle([MODEL], tmp_path / "elsewhere" / "boat.tar", settings))
+        yield settings
+
+
+def keeping(folder: Path, _: Settings) -> Act:
+    gallery = Gallery(folder / "gallery")
+    gallery.keep(PIXELS, PLAIN)
+    return lambda: [gallery.keep(PIXELS, PLAIN) for _ in range(3)]
+
+
+def keeping_the_first(folder: Path, _: Settings) -> Act:
+    return lambda: Gallery(folder / "gallery").keep(PIXELS, PLAIN)
+
+
+def rebuilding(folder: Path, _: Settings) -> Act:
+    gallery = Gallery(folder / "gallery")
+    for _number in range(3):
+        gallery.keep(PIXELS, PLAIN)
+    return gallery.rebuild
+
+
+def exporting(folder: Path, _: Settings) -> Act:
+    gallery = Gallery(folder / "gallery")
+    kept = gallery.keep(PIXELS, PLAIN)
+    return lambda: list(gallery.export([kept.id], folder / "out"))
+
+
+def removing(folder: Path, _: Settings) -> Act:
+    gallery = Gallery(folder / "gallery")
+    kept = gallery.keep(PIXELS, PLAIN)
+    return lambda: (gallery.remove(kept.id), gallery.restore(kept.id))
+
+
+def recording(folder: Path, _: Settings) -> Act:
+    def act() -> None:
+        partial = Partial(folder / "recordings" / "said.wav")
+        try:
+            for _ in range(5):
+                partial.write(noise(0.25))
+        finally:
+            partial.finish()
+
+    return act
+
+
+def recovering(folder: Path, _: Settings) -> Act:
+    (folder / "recordings").mkdir()
+    (folder / "recordings" / "left.part.wav").write_bytes(sound.wav_header(0) + noise(0.5).tobytes())
+    return lambda: recover(folder / "recordings")
+
+
+def storing(folder: Path, _: Settings) -> Act:
+    class Stdin:
+        buffer = io.BytesIO(sound.wav_header(60_000) + bytes(60_000))
+
+    def act() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "stdin", Stdin)
+            sound.stored("-", folder / "recordings")
+
+    return act
+
+
+def writing_sound(folder: Path, _: Settings) -> Act:
+    return lambda: sound.write_wav(folder / "sound.wav", [noise(0.5)])
+
+
+def fetching(folder: Path, _: Settings) -> Act:
+    return lambda: list(fetch.get(MODEL, Settings(data=folder)))
+
+
+def bundling(folder: Path, settings: Settings) -> Act:
+    return lambda: list(bundle.bundle([MODEL], folder / "boat.tar", settings))
+
+
+def adding(folder: Path, settings: Settings) -> Act:
+    return lambda: list(bundle.add(settings.data / "boat.tar", CATALOGUE, Settings(data=folder)))
+
+
+def describing(folder: Path, _: Settings) -> Act:
+    description = Description.read(demo_models() / "pictures" / "onnx")
+    return lambda: description.write(folder)
+
+
+def making_a_shortcut(folder: Path, _: Settings) -> Act:
+    return lambda: export(TALKING, folder, Path("audio-to-image"))
+
+
+WRITINGS = (
+    keeping, keeping_the_first, rebuilding, exporting, removing, recording, recovering, storing, writing_sound,
+    fetching, bundling, adding, describing, making_a_shortcut,
+)  # fmt: skip
+
+
+def check(folder: Path) -> None:
+    """Hold everything under a final name to what it says it is, and the index to the files."""
+    for path in folder.rglob("*.png"):
+        assert png.read_png(path), path
+        assert png.read_pixels(path).shape == PIXELS.shape
+    for path in folder.rglob("*.wav"):
+        if path.stat().st_size:
+            with wave.open(str(path)) as file:
+                assert len(file.readframes(1 << 24)) == 2 * file.getnframes() > 0, path
+    for path in folder.rglob("*.tar"):
+        list(bundle.add(path, CATALOGUE, Settings(data=folder.parent / "added")))
+    if (folder / "models" / "boat").exists():
+        assert contents(Settings(data=folder)) == {name: FILES[name] for name in ("on/unet.onnx", "on/model.json")}
+    if (folder / "model.json").exists():
+        Description.read(folder)
+    if (folder / "gallery").exists():
+        hold_to_its_files(Gallery(folder / "gallery"))
+
+
+def outcome(act: Act) -> str:
+    """Act; what does not work must say that the disk is full, and what to do."""
+    try:
+        act()
+    except AudioToImageError as error:
+        full = re.search("disk is (too )?full|No space left", str(error))
+        return "full" if full and error.hint else f"{error} | {error.hint}"
+    return "done"
+
+
+@pytest.mark.parametrize("writing", WRITINGS, ids=lambda each: each.__name__)
+def test_on_a_full_disk_what_is_there_is_whole(
+    writing: Callable[[Path, Settings], Act], disk: Disk, elsewhere: Settings, record_property: Callable
+) -> None:
+    """The disk has one page more each time: so it is full at the first write, at the second ..."""
+    outcomes: Counter[str] = Counter()
+    pages, step = 0, often(3, 1)
+    while not outcomes["done"]:
+        folder = disk.folder / str(pages)
+        folder.mkdir()
+        act = writing(folder, elsewhere)
+        disk.leave(pages)
+        outcomes[outcome(act)] += 1
+        disk.free()
+        check(folder)
+        shutil.rmtree(folder)
+        pages += step
+        assert pages < 2000
+    assert set(outcomes) <= {"full", "done"}
+    assert outcomes["full"] or writing is recovering  # it finishes a file in its place
+    record_property("seen", f"full at {outcomes['full']} places, then done: one clear error each, and all whole")
+
+
+@pytest.mark.skipif(not LONG, reason="converting takes long")
+@pytest.mark.parametrize("to", ["onnx", "coreml"])
+def test_on_a_full_disk_no_converted_model_is_there(to: str, disk: Disk, tmp_path: Path) -> None:
+    import tiny
+
+    source = tiny.save("1", tmp_path / "model")
+    for pages in (0, 1, 3, 10, 60, 400, 500, 600, 700):
+        target = disk.folder / "converted"
+        disk.leave(pages)
+        assert outcome(lambda at=target: list(convert(source, at, to=to))) == "full"
+        assert {path.name for path in disk.folder.iterdir()} == {".fill"}
+
+
+# Another user, who may read anything (this Python may stand in a home that is closed) and write nothing of ours.
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+NOBODY += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+VERBS = {
+    "paint": ["paint", "a red house", "--steps", "1"],
+    "picture": ["picture", RECORDING, "--steps", "1"],
+    "list": ["gallery", "list"],
+    "rebuild": ["gallery", "rebuild"],
+    "record": ["record", "--seconds", "1"],
+    "remove a model": ["models", "remove", "base.en"],
+    "a shortcut": ["shortcut", "export", "--output", "data/shortcuts"],
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("way", ["a read-only disk", "another's folder", "a file in the way"])
+def test_where_one_may_not_write_there_is_one_line_and_no_file(
+    way: str, verb: str, disk: Disk, monkeypatch: pytest.MonkeyPatch, microphone: Microphone
+) -> None:
+    data = disk.folder / "data"
+    if way == "a file in the way":
+        data.write_bytes(b"")
+    else:
+        Gallery(data / "gallery").keep(PIXELS, PLAIN)
+        for folder in (data, data / "gallery", *data.parents):
+            if folder.owner() == "root":
+                folder.chmod(folder.stat().st_mode | 0o055)
+    if way == "a read-only disk":
+        disk.protect()
+    before = sorted(disk.folder.rglob("*"))
+    monkeypatch.setenv("AUDIO_TO_IMAGE_DATA", str(data))
+    monkeypatch.setenv("HOME", str(disk.folder))
+    command = [*(NOBODY if way == "another's folder" else []), COMMAND, *VERBS[verb]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=disk.folder)
+    assert done.returncode in (1, 4), done.stderr
+    assert "Traceback" not in done.stderr
+    assert re.search(r"^error: .*(not allowed|cannot|not here|no microphone).*\n  try: \S", done.stderr, re.MULTILINE)
+    assert sorted(disk.folder.rglob("*")) == before
