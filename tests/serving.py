@@ -56,11 +56,7 @@ class Server:
 
     def workers(self) -> list[psutil.Process]:
         """Find the processes that hold engines."""
-        return [
-            child
-            for child in psutil.Process(self.process.pid).children()
-            if any("orchestrator.worker" in word for word in child.cmdline())
-        ]
+        return [child for child in psutil.Process(self.process.pid).children() if _holds_an_engine(child)]
 
     def until(self, true: Callable[[], object], seconds: float = 60) -> None:
         """Wait until something is so."""
@@ -106,3 +102,10 @@ def serve(isolated: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 @pytest.fixture
 def served(serve: Callable[..., Server]) -> Server:
     return serve()
+
+
+def _holds_an_engine(process: psutil.Process) -> bool:
+    try:
+        return any("orchestrator.worker" in word for word in process.cmdline())
+    except psutil.Error:
+        return False  # it has just ended

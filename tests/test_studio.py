@@ -180,12 +180,32 @@ def test_those_who_wait_are_told_how_many_come_first_and_a_job_can_be_cancelled(
         assert next(each for each in second if each["event"] == "painted")
 
 
-def test_a_killed_engine_costs_one_job_and_the_next_is_served(served: Server) -> None:
+def killed(server: Server) -> None:
+    for worker in server.workers():
+        worker.kill()
+
+
+def test_a_picture_whose_engine_is_killed_is_painted_all_the_same(served: Server) -> None:
+    fields = {"prompt": "a red house", "seed": 1, "steps": 20}
+    (whole,) = pictures(served.warm().paint(**fields))
+    with served.events(json=fields) as events:
+        next(each for each in events if each["event"] == "painted")
+        killed(served)
+        told = list(events)
+    assert [each["index"] for each in told if each["event"] == "painted"] == list(range(2, 21))
+    (again,) = told[-1]["pictures"]
+    files = [served.ask("GET", each["url"]).content for each in (whole, again)]
+    assert Image.open(io.BytesIO(files[0])).tobytes() == Image.open(io.BytesIO(files[1])).tobytes()
+
+
+def test_an_engine_that_is_killed_twice_costs_one_job_and_the_next_is_served(served: Server) -> None:
     served.warm()
     with served.events(json=LONG) as events:
-        assert next(each for each in events if each["event"] == "painted")
-        for worker in served.workers():
-            worker.kill()
+        painted = (each for each in events if each["event"] == "painted")
+        for _ in range(2):
+            next(painted)
+            killed(served)
+            served.until(lambda: served.workers())
         last = list(events)[-1]
     assert (last["event"], last["code"]) == ("failed", "failed")
     assert "died (signal 9)" in last["message"]

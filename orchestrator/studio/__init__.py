@@ -1,7 +1,7 @@
 """The studio: engines kept warm, a page, and an API that other programs already speak.
 
-Settings come in; it serves until somebody ends it. `door` shares the engines in `turns`; whatever is asked for is one of
-`jobs`, which are clients of that door like any other program of the same person.
+Settings come in; it serves until somebody ends it. `door` shares the engines in `turns`; whatever is asked for is one
+of `jobs`, which are clients of that door like any other program of the same person.
 """
 
 from __future__ import annotations

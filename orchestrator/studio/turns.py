@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Literal, Protocol
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Literal, Protocol
 
 from orchestrator.errors import AudioToImageError
 from orchestrator.worker import Elsewhere, Opening
-from orchestrator.worker.messages import Answer, Ask
+from orchestrator.worker.messages import Answer, Ask, Died
 
 GRACE = 0.05  # seconds in which the next question of a turn must come
 LONGEST_TURN = 16  # questions
@@ -104,11 +106,28 @@ class Turns:
             self.join(client)
 
     def _answer(self, client: Client, ask: Ask | Opening) -> bool:
-        """Answer one question; tell whether it was a stream."""
+        """Answer one question; tell whether it was a stream.
+
+        An engine that dies meanwhile is begun anew, once: the same question has the same answers, and those that were
+        given already are passed over.
+        """
+        count = 0
+        for last in (False, True):
+            try:
+                for value in islice(self._values(client, ask), count, None):
+                    client.answer(Answer(value=value, more=True))
+                    count += 1
+                break
+            except Died:
+                if last:
+                    raise
+        client.answer(Answer())
+        return count > 1
+
+    def _values(self, client: Client, ask: Ask | Opening) -> Iterator[Any]:
         engine = self._opened(client.opening)
         if isinstance(ask, Opening) or client.gone:
-            client.answer(Answer())
-            return False
+            return
         self.state = "busy"
 
         def listen() -> None:
@@ -116,12 +135,7 @@ class Turns:
                 engine.stop()
 
         engine.tick = listen
-        count = 0
-        for value in engine.stream(ask.method, *ask.arguments):
-            client.answer(Answer(value=value, more=True))
-            count += 1
-        client.answer(Answer())
-        return count > 1
+        yield from engine.stream(ask.method, *ask.arguments)
 
     def _opened(self, opening: Opening) -> Elsewhere:
         """Have the engine that is asked for: the one that is here, or another in its place."""

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from typing import IO, Any
 
 from orchestrator.errors import AudioToImageError
-from orchestrator.worker.messages import Answer, Ask, Opening
+from orchestrator.worker.messages import Answer, Ask, Died, Opening
 
 LEAVING_SECONDS = 2.0
 
@@ -58,7 +58,7 @@ class Child:
         words = self._log.read().decode(errors="replace").strip().splitlines()
         how = f"signal {-code}" if code < 0 else f"status {code}"
         said = f": {words[-1].strip()}" if words else ""
-        return AudioToImageError(f"the {self.name} engine died ({how}){said}", "audio-to-image doctor")
+        return Died(f"the {self.name} engine died ({how}){said}", "audio-to-image doctor")
 
     def _wait(self) -> int:
         try:

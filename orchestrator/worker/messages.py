@@ -9,6 +9,10 @@ from orchestrator.errors import AudioToImageError
 from orchestrator.settings import Settings
 
 
+class Died(AudioToImageError):
+    """The process that held an engine is gone."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Opening:
     """How an engine is made: `room:function` and what it is called with."""

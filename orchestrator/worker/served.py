@@ -18,7 +18,7 @@ from typing import Any
 
 from orchestrator import __version__
 from orchestrator.errors import AudioToImageError, Misuse
-from orchestrator.worker.messages import Answer
+from orchestrator.worker.messages import Answer, Died
 
 GREETING_SECONDS = 2.0
 
@@ -63,9 +63,7 @@ class Served:
 
     def death(self) -> AudioToImageError:
         """Say that the server has gone."""
-        return AudioToImageError(
-            f"the `serve` that held the {self.name} engine ended", "try again: engines of your own will do it"
-        )
+        return Died(f"the `serve` that held the {self.name} engine ended", "try again: engines of your own will do it")
 
 
 def connect(path: Path | None, name: str) -> Served | None:

@@ -1,0 +1,227 @@
+"""Many clients at once: how many requests come in, what became of each goes out, while engines and server are killed.
+
+    python tests/load.py --requests 10000 --paintings 300 --clients 50
+
+It tells the memory of the server and its engines along the way, and how long requests took at the start and at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+
+sys.path.append(str(Path(__file__).parent))
+from serving import Server
+
+RECORDING = Path(__file__).parent.parent / "models" / "demo" / "recordings" / "01.wav"
+WORDS = ("a red house", "a green tree in the snow", "a yellow car", "a white lighthouse at night")
+SETTLED = 0.25  # of the requests: before, memory may grow
+ENDED = {"done", "failed", "lost"}
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What became of everything."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    seconds: list[float] = field(default_factory=list)  # in the order of their ends
+    ends: Counter[str] = field(default_factory=Counter)  # of jobs
+    unknown: list[str] = field(default_factory=list)  # jobs that were accepted and of which nobody knows
+    dropped: int = 0  # requests whose server was killed under them
+    memory: list[int] = field(default_factory=list)  # bytes, of server and engines, since the last kill
+    took: float = 0.0
+
+    def percentiles(self, part: slice) -> tuple[float, ...]:
+        """Tell the 50th, 95th and 99th percentile of a part of the requests."""
+        cut = statistics.quantiles(self.seconds[part], n=100)
+        return cut[49], cut[94], cut[98]
+
+
+class Load:
+    """Clients, their requests, and what is done to the server meanwhile."""
+
+    def __init__(self, *, requests: int, paintings: int, clients: int, kills: bool = True) -> None:
+        self.report = Report()
+        self._count, self._clients, self._kills = requests, clients, kills
+        chance = random.Random(7)
+        kinds = [self._paint] * paintings
+        others = (self._look, self._look, self._list, self._search, self._file, self._refused, self._hear, self._remove)
+        kinds += [chance.choices(others, weights=(8, 8, 4, 4, 3, 3, 1, 1))[0] for _ in range(requests - paintings)]
+        chance.shuffle(kinds)
+        self._kinds = iter(kinds)
+        self._ids: list[str] = []
+        self._jobs: set[str] = set()
+        self._back = asyncio.Event()
+        self._done = 0
+
+    async def run(self) -> Report:
+        begun = time.perf_counter()
+        self.server = Server()
+        self._port = self.server.url.rsplit(":", 1)[1]
+        self._back.set()
+        await asyncio.to_thread(self.server.warm)
+        self._ids = [
+            (await asyncio.to_thread(self.server.paint, prompt=words)).json()["pictures"][0]["id"] for words in WORDS
+        ]
+        try:
+            await asyncio.gather(self._watch(), *(self._client() for _ in range(self._clients)))
+            await asyncio.to_thread(self._account)
+        finally:
+            await asyncio.to_thread(self.server.end)
+        self.report.took = time.perf_counter() - begun
+        return self.report
+
+    async def _client(self) -> None:
+        async with httpx2.AsyncClient(base_url=self.server.url, timeout=120, verify=False) as client:
+            for kind in self._kinds:
+                await self._one(kind, client)
+                self._done += 1
+
+    async def _one(self, kind: Callable[[httpx2.AsyncClient], Awaitable[int]], client: httpx2.AsyncClient) -> None:
+        while True:
+            await self._back.wait()
+            begun = time.perf_counter()
+            try:
+                status = await kind(client)
+            except httpx2.TransportError:
+                self.report.dropped += 1
+                await asyncio.sleep(0.1)
+                return
+            self.report.statuses[status] += 1
+            if status != 429:
+                self.report.seconds.append(time.perf_counter() - begun)
+                return
+            await asyncio.sleep(random.uniform(0.2, 1.0))
+
+    async def _watch(self) -> None:
+        """Measure memory, and at a third and two thirds of the way kill an engine and the server."""
+        left: Iterator[tuple[float, Callable[[], None]]] = iter(
+            [(1 / 3, self._kill_engine), (2 / 3, self._kill_server)] if self._kills else []
+        )
+        upcoming = next(left, None)
+        while self._done < self._count:
+            await asyncio.sleep(0.25)
+            if self._done / self._count > SETTLED:
+                self.report.memory.append(self._memory())
+            if upcoming and self._done / self._count > upcoming[0]:
+                await asyncio.to_thread(upcoming[1])
+                upcoming = next(left, None)
+
+    def _kill_engine(self) -> None:
+        for worker in self.server.workers():
+            worker.kill()
+
+    def _kill_server(self) -> None:
+        self._back.clear()
+        self.server.kill()
+        self.server = Server("--port", self._port).warm()
+        self.report.memory.clear()
+        self._back.set()
+
+    def _memory(self) -> int:
+        try:
+            processes = [psutil.Process(self.server.process.pid), *self.server.workers()]
+            return sum(each.memory_info().rss for each in processes)
+        except psutil.Error:
+            return self.report.memory[-1] if self.report.memory else 0
+
+    def _account(self) -> None:
+        """Ask what became of each job that was accepted."""
+        self.server.until(lambda: self.server.status()["jobs"]["running"] == 0, 120)
+        for wanted in self._jobs:
+            response = self.server.ask("GET", f"/v1/jobs/{wanted}")
+            state = response.json().get("state", "unknown")
+            self.report.ends[state] += 1
+            if state not in ENDED:
+                self.report.unknown.append(wanted)
+
+    async def _paint(self, client: httpx2.AsyncClient) -> int:
+        fields = {"prompt": random.choice(WORDS), "steps": 2}
+        headers = {"Accept": "text/event-stream"}
+        async with client.stream("POST", "/v1/pictures", json=fields, headers=headers) as response:
+            async for line in response.aiter_lines():
+                if line.startswith("data: "):
+                    told = json.loads(line[6:])
+                    if told["event"] == "accepted":
+                        self._jobs.add(told["job"])
+            return response.status_code
+
+    async def _hear(self, client: httpx2.AsyncClient) -> int:
+        files = {"file": ("speech.wav", RECORDING.read_bytes(), "audio/wav")}
+        return (await client.post("/v1/audio/transcriptions", files=files, data={"model": "whisper-1"})).status_code
+
+    async def _look(self, client: httpx2.AsyncClient) -> int:
+        return (
+            await client.get(random.choice(("/v1/status", "/", "/openapi.json", "/v1/models", "/v1/jobs")))
+        ).status_code
+
+    async def _list(self, client: httpx2.AsyncClient) -> int:
+        page: dict[str, Any] = (await client.get("/v1/gallery?limit=5")).json()
+        return (await client.get(f"/v1/gallery?limit=5&before={page['next'] or ''}")).status_code
+
+    async def _search(self, client: httpx2.AsyncClient) -> int:
+        return (await client.get(f"/v1/gallery?search={random.choice(('red', 'tr', 'nothing'))}")).status_code
+
+    async def _file(self, client: httpx2.AsyncClient) -> int:
+        return (await client.get(f"/v1/gallery/{random.choice(self._ids)}.png")).status_code
+
+    async def _refused(self, client: httpx2.AsyncClient) -> int:
+        await client.post("/v1/pictures", json={"prompt": "x", "steps": "many"})
+        return (await client.get("/v1/gallery/..%2F..%2Fetc%2Fpasswd")).status_code
+
+    async def _remove(self, client: httpx2.AsyncClient) -> int:
+        page: dict[str, Any] = (await client.get("/v1/gallery?limit=50")).json()
+        wanted = random.choice([each["id"] for each in page["pictures"] if each["id"] not in self._ids] or ["0" * 10])
+        await client.delete(f"/v1/gallery/{wanted}")
+        return (await client.post(f"/v1/gallery/{wanted}/restore")).status_code
+
+
+def told(report: Report) -> str:
+    """Tell what became of everything, for a person."""
+    tenth = max(2, len(report.seconds) // 10)
+    first, last = (report.percentiles(part) for part in (slice(tenth), slice(-tenth, None)))
+    memory = [each / 1e6 for each in report.memory]
+    return "\n".join(
+        [
+            f"{sum(report.statuses.values())} answers in {report.took:.0f} s: {dict(sorted(report.statuses.items()))}",
+            f"{report.dropped} requests lost their server; jobs: {dict(report.ends)}, unknown: {len(report.unknown)}",
+            f"seconds (50th, 95th, 99th): first tenth {_row(first)}, last tenth {_row(last)}",
+            f"memory since the last start: {memory[0]:.0f} MB, most {max(memory):.0f}, at the end {memory[-1]:.0f}",
+        ]
+    )
+
+
+def _row(values: tuple[float, ...]) -> str:
+    return " ".join(f"{value:.2f}" for value in values)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--requests", type=int, default=10_000)
+    parser.add_argument("--paintings", type=int, default=300)
+    parser.add_argument("--clients", type=int, default=50)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="load") as folder:
+        os.environ["AUDIO_TO_IMAGE_DATA"] = folder
+        report = asyncio.run(Load(**vars(chosen)).run())
+    print(told(report))  # noqa: T201 - that is what it is for
+    return 1 if report.unknown or any(status >= 500 for status in report.statuses) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
