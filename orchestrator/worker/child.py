@@ -26,8 +26,8 @@ class Child:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self._log = _log()
         (self.answers, self.questions), (childs_in, childs_out) = _pipes()
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
         program = f"from orchestrator.worker.child import serve; serve({childs_in}, {childs_out})"
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-c", program],
@@ -66,6 +66,16 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
+
+
+def _log() -> IO[bytes]:
+    """Make a file for the child's last words, which lives as long as the child."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        raise AudioToImageError(
+            f"there is no place for temporary files: {error.strerror}", "export TMPDIR=FOLDER, one with room"
+        ) from error
 
 
 def _pipes() -> tuple[tuple[Connection, Connection], tuple[int, int]]:
