@@ -1,8 +1,10 @@
 """Many clients at once: how many requests come in, what became of each goes out, while engines and server are killed.
 
-    python tests/load.py --requests 10000 --paintings 300 --clients 50
+    python tests/load.py --requests 10000 --paintings 300 --clients 50     as many as that, with kills on the way
+    python tests/load.py --minutes 120 --clients 4 --pause 1               for as long as that, in peace
 
-It tells the memory of the server and its engines along the way, and how long requests took at the start and at the end.
+It tells the memory, open files and threads of the server and its engines along the way, and how long requests took at
+the start and at the end.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +34,17 @@ from serving import Server
 RECORDING = Path(__file__).parent.parent / "models" / "demo" / "recordings" / "01.wav"
 WORDS = ("a red house", "a green tree in the snow", "a yellow car", "a white lighthouse at night")
 SETTLED = 0.25  # of the requests: before, memory may grow
+SAMPLE_SECONDS = 10.0
 ENDED = {"done", "failed", "lost"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """What the server and its engines hold."""
+
+    memory: int  # bytes
+    files: int
+    threads: int
 
 
 @dataclass(kw_only=True)
@@ -43,7 +56,7 @@ class Report:
     ends: Counter[str] = field(default_factory=Counter)  # of jobs
     unknown: list[str] = field(default_factory=list)  # jobs that were accepted and of which nobody knows
     dropped: int = 0  # requests whose server was killed under them
-    memory: list[int] = field(default_factory=list)  # bytes, of server and engines, since the last kill
+    sizes: list[Size] = field(default_factory=list)  # since the last kill
     took: float = 0.0
 
     def percentiles(self, part: slice) -> tuple[float, ...]:
@@ -55,15 +68,17 @@ class Report:
 class Load:
     """Clients, their requests, and what is done to the server meanwhile."""
 
-    def __init__(self, *, requests: int, paintings: int, clients: int, kills: bool = True) -> None:
+    def __init__(self, *, requests: int, paintings: int, clients: int, minutes: float = 0, pause: float = 0) -> None:
         self.report = Report()
-        self._count, self._clients, self._kills = requests, clients, kills
+        self._count, self._clients, self._pause = requests, clients, pause
+        self._lasts = minutes * 60
+        self._end = time.monotonic() + self._lasts if minutes else None
         chance = random.Random(7)
+        others = (self._look, self._list, self._search, self._file, self._refused, self._hear, self._remove)
         kinds = [self._paint] * paintings
-        others = (self._look, self._look, self._list, self._search, self._file, self._refused, self._hear, self._remove)
-        kinds += [chance.choices(others, weights=(8, 8, 4, 4, 3, 3, 1, 1))[0] for _ in range(requests - paintings)]
+        kinds += [chance.choices(others, weights=(16, 4, 4, 3, 3, 1, 1))[0] for _ in range(requests - paintings)]
         chance.shuffle(kinds)
-        self._kinds = iter(kinds)
+        self._kinds = cycle(kinds) if minutes else iter(kinds)
         self._ids: list[str] = []
         self._jobs: set[str] = set()
         self._back = asyncio.Event()
@@ -91,6 +106,9 @@ class Load:
             for kind in self._kinds:
                 await self._one(kind, client)
                 self._done += 1
+                await asyncio.sleep(self._pause)
+                if self._end and time.monotonic() > self._end:
+                    break
 
     async def _one(self, kind: Callable[[httpx2.AsyncClient], Awaitable[int]], client: httpx2.AsyncClient) -> None:
         while True:
@@ -109,18 +127,20 @@ class Load:
             await asyncio.sleep(random.uniform(0.2, 1.0))
 
     async def _watch(self) -> None:
-        """Measure memory, and at a third and two thirds of the way kill an engine and the server."""
-        left: Iterator[tuple[float, Callable[[], None]]] = iter(
-            [(1 / 3, self._kill_engine), (2 / 3, self._kill_server)] if self._kills else []
-        )
-        upcoming = next(left, None)
-        while self._done < self._count:
-            await asyncio.sleep(0.25)
-            if self._done / self._count > SETTLED:
-                self.report.memory.append(self._memory())
-            if upcoming and self._done / self._count > upcoming[0]:
-                await asyncio.to_thread(upcoming[1])
-                upcoming = next(left, None)
+        """Measure what the server holds, and at a third and two thirds of the way kill an engine and the server."""
+        left = [] if self._end else [(2 / 3, self._kill_server), (1 / 3, self._kill_engine)]
+        while self._share() < 1:
+            await asyncio.sleep(SAMPLE_SECONDS if self._end else 0.25)
+            if self._share() > SETTLED:
+                self._measure()
+            if left and self._share() > left[-1][0]:
+                await asyncio.to_thread(left.pop()[1])
+
+    def _share(self) -> float:
+        """Tell how much is done."""
+        if self._end:
+            return 1 - (self._end - time.monotonic()) / self._lasts
+        return self._done / self._count
 
     def _kill_engine(self) -> None:
         for worker in self.server.workers():
@@ -130,15 +150,22 @@ class Load:
         self._back.clear()
         self.server.kill()
         self.server = Server("--port", self._port).warm()
-        self.report.memory.clear()
+        self.report.sizes.clear()
         self._back.set()
 
-    def _memory(self) -> int:
+    def _measure(self) -> None:
         try:
             processes = [psutil.Process(self.server.process.pid), *self.server.workers()]
-            return sum(each.memory_info().rss for each in processes)
+            size = Size(
+                memory=sum(each.memory_info().rss for each in processes),
+                files=sum(each.num_fds() for each in processes),
+                threads=sum(each.num_threads() for each in processes),
+            )
         except psutil.Error:
-            return self.report.memory[-1] if self.report.memory else 0
+            return  # one has just been killed
+        self.report.sizes.append(size)
+        if self._end:
+            print(f"{self._share():.1%} {size}", file=sys.stderr, flush=True)  # noqa: T201 - it lasts for hours
 
     def _account(self) -> None:
         """Ask what became of each job that was accepted."""
@@ -195,15 +222,22 @@ def told(report: Report) -> str:
     """Tell what became of everything, for a person."""
     tenth = max(2, len(report.seconds) // 10)
     first, last = (report.percentiles(part) for part in (slice(tenth), slice(-tenth, None)))
-    memory = [each / 1e6 for each in report.memory]
     return "\n".join(
         [
             f"{sum(report.statuses.values())} answers in {report.took:.0f} s: {dict(sorted(report.statuses.items()))}",
             f"{report.dropped} requests lost their server; jobs: {dict(report.ends)}, unknown: {len(report.unknown)}",
             f"seconds (50th, 95th, 99th): first tenth {_row(first)}, last tenth {_row(last)}",
-            f"memory since the last start: {memory[0]:.0f} MB, most {max(memory):.0f}, at the end {memory[-1]:.0f}",
+            *(_grown(name, [getattr(each, name) for each in report.sizes]) for name in ("memory", "files", "threads")),
         ]
     )
+
+
+def _grown(name: str, values: list[int]) -> str:
+    """Tell how something was in the first quarter of the measurements, in the last, and at most."""
+    quarter = max(1, len(values) // 4)
+    first, last, most = statistics.median(values[:quarter]), statistics.median(values[-quarter:]), max(values)
+    unit = 1e6 if name == "memory" else 1
+    return f"{name}: first quarter {first / unit:.0f}, last {last / unit:.0f}, most {most / unit:.0f}"
 
 
 def _row(values: tuple[float, ...]) -> str:
@@ -215,6 +249,8 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--paintings", type=int, default=300)
     parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--minutes", type=float, default=0, help="for so long, whatever the number of requests")
+    parser.add_argument("--pause", type=float, default=0, help="seconds between two requests of a client")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="load") as folder:
         os.environ["AUDIO_TO_IMAGE_DATA"] = folder
