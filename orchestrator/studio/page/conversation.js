@@ -6,6 +6,7 @@ export class Conversation {
   #socket = null;
   #opening = null;
   #pending = false; // a sentence is under way
+  #early = []; // its sound, until the connection stands
   #onEvent;
 
   constructor(onEvent) {
@@ -15,12 +16,16 @@ export class Conversation {
   // Begin a sentence; sound may follow at once.
   async listen(fields) {
     this.#pending = true;
+    this.#early = [];
     await this.#open();
     this.#send({ do: "listen", ...fields });
+    for (const samples of this.#early.splice(0)) this.sound(samples);
   }
 
   sound(samples) {
-    if (this.#ready() && this.#pending) this.#socket.send(samples);
+    if (!this.#pending) return;
+    if (this.#ready() && !this.#opening) this.#socket.send(samples);
+    else this.#early.push(samples);
   }
 
   stop() {
@@ -31,8 +36,10 @@ export class Conversation {
     this.#send({ do: "paint", prompt });
   }
 
+  // Whether there is something to cancel goes out; its end is told as an event.
   cancel() {
     this.#send({ do: "cancel" });
+    return this.#pending;
   }
 
   // End the conversation: what is under way is cancelled with it.

@@ -51,11 +51,14 @@ export function fillTexts(root = document) {
   for (const each of root.querySelectorAll("[data-placeholder]")) each.placeholder = t[each.dataset.placeholder];
 }
 
-// Tell a screen reader. The same text twice is said twice, so it is emptied first.
+const RECENT = 4;
+
+// Tell a screen reader: each line that is added is said, also where the next one comes at once.
 export function announce(text) {
+  if (!text) return;
   const live = $("live");
-  live.textContent = "";
-  requestAnimationFrame(() => (live.textContent = text));
+  live.append(el("p", {}, text));
+  while (live.children.length > RECENT) live.firstChild.remove();
 }
 
 // Storage may be refused or full: then things are remembered as long as the page is open.

@@ -71,7 +71,7 @@ async function remove(picture) {
   }
   forget(picture.id);
   location.hash = "#/gallery";
-  toast(t.removed, t.undo, async () => {
+  const box = toast(t.removed, t.undo, async () => {
     try {
       await api.restore(picture.id);
       gallery.add(picture);
@@ -81,6 +81,7 @@ async function remove(picture) {
       failed(error);
     }
   });
+  focusLater(box.querySelector("button"));
 }
 
 function forget(id) {

@@ -20,7 +20,11 @@ export function command(hint) {
 }
 
 export function toast(text, action, does) {
-  const close = () => (clearTimeout(timer), box.remove());
+  const close = () => {
+    clearTimeout(timer);
+    if (box.matches(":focus-within")) $("main").focus({ preventScroll: true });
+    box.remove();
+  };
   const box = el("div", { className: "toast" }, el("p", {}, text),
     action && el("button", { type: "button", className: "button primary", onclick: () => (close(), does()) }, action),
     el("button", { type: "button", className: "round small", onclick: close, "aria-label": t.dismiss, title: t.dismiss }, icon("close")));

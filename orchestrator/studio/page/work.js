@@ -16,7 +16,6 @@ export class Work {
   #request = null; // of what is asked by HTTP
   #last = ""; // the conversation's last picture
   #onLevel;
-  #stopping = false;
 
   constructor(session, options, onLevel) {
     this.#session = session;
@@ -29,23 +28,20 @@ export class Work {
     if (busy(this.#session.state)) return;
     const { fields, confirm, microphone } = this.#options();
     const where = barred() ? "server" : microphone;
-    this.#stopping = false;
     this.#session.tell({ event: "asked", via: "talk", microphone: where });
     try {
-      const open = where === "page" ? this.#open() : null;
-      await Promise.all([this.#conversation.listen({ microphone: where, confirm, ...this.#towards(), ...fields }), open]);
+      if (where === "page") await this.#open();
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      await this.#refused();
+      return this.#refused();
     }
-    if (this.#stopping) await this.finish();
+    if (this.#session.state.phase !== "opening") return; // cancelled while the browser asked
+    await this.#conversation.listen({ microphone: where, confirm, ...this.#towards(), ...fields });
   }
 
-  // End the sentence; before the first sound is there, that is remembered.
+  // End the sentence. Before its first sound there is nothing to end: a button that was let go too early listens on.
   async finish() {
-    const { phase } = this.#session.state;
-    this.#stopping = phase === "opening";
-    if (phase !== "listening") return;
+    if (this.#session.state.phase !== "listening") return;
     this.#session.tell({ event: "recorded" });
     await this.#silence();
     this.#conversation.stop();
@@ -76,7 +72,7 @@ export class Work {
     this.#session.tell({ event: "cancelling" });
     await this.#silence();
     if (via !== "talk") return this.#request?.abort();
-    this.#conversation.cancel();
+    if (!this.#conversation.cancel()) return this.#session.tell({ event: "failed", code: "cancelled" });
     setTimeout(() => this.#session.state.phase === "cancelling" && this.#conversation.leave(), PATIENCE);
   }
 
@@ -107,7 +103,7 @@ export class Work {
       this.#conversation.sound(samples);
       this.#onLevel(level);
     });
-    if (!busy(this.#session.state)) await microphone.close();
+    if (this.#session.state.phase !== "opening") await microphone.close();
   }
 
   async #silence() {
@@ -118,11 +114,10 @@ export class Work {
   }
 
   // Without the browser's microphone the machine's own is the next best: said first, used when asked again.
-  async #refused() {
+  #refused() {
     this.#microphone = null;
-    this.#stopping = false;
     this.#options().refused();
-    await this.cancel();
+    this.#session.tell({ event: "failed", code: "cancelled" });
     this.#session.tell({ event: "note", text: t.serverMicrophoneWhy.refused, hint: "" });
   }
 
