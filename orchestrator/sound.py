@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from orchestrator import shell
 from orchestrator.errors import AudioToImageError, Misuse, NoSpeech, Unreadable
-from orchestrator.files import check_place, kind
+from orchestrator.files import PART, check_place, kind, lock
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -151,12 +151,16 @@ def sha256(path: Path) -> str:
 def _copied(stream: BinaryIO, folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix="stdin-", delete=False) as file:
-            path = Path(file.name)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".stdin-", suffix=PART, delete=False) as file:
+            part = Path(file.name)
+            path = part.with_name(part.name.removeprefix(".").removesuffix(PART))
             try:
-                shutil.copyfileobj(stream, file)
+                with lock(part):  # it may be swept once nobody holds it
+                    shutil.copyfileobj(stream, file)
+                    file.flush()
+                    part.rename(path)
             except BaseException:
-                path.unlink()
+                part.unlink()
                 raise
     except OSError as error:
         raise AudioToImageError(f"cannot store what comes in to {folder}: {error.strerror}", f"df {folder}") from error

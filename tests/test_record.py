@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from sounds import noise, silence, small_disk
 
+from orchestrator import files, shell
 from orchestrator import record as room
-from orchestrator import shell
 from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.record import Level, Opened, Recorded, microphone, new_path, record, recover
 from orchestrator.record.partial import Partial
@@ -261,3 +261,14 @@ def test_the_end_is_told_before_the_loss(ffmpeg_does, tmp_path: Path):
     assert last == Recorded(path=tmp_path / "r.wav", seconds=0.25, why="lost")
     with pytest.raises(AudioToImageError, match="lost"):
         next(events)
+
+
+def test_what_killed_programs_had_begun_to_make_is_swept(tmp_path: Path):
+    names = (".r.part.wavabcdef", ".stdin-abcdef.part", ".a moment ago.part", ".held.part")
+    for name in names:
+        (tmp_path / name).write_bytes(b"half")
+        os.utime(tmp_path / name, (0, 0))
+    (tmp_path / ".a moment ago.part").touch()
+    with files.lock(tmp_path / ".held.part"):
+        recover(tmp_path)
+    assert sorted(path.name for path in tmp_path.glob(".*")) == [".a moment ago.part", ".held.part"]

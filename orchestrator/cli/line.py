@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,12 +32,14 @@ def record(until_silence: bool, as_json: bool, timings: bool, **flags: object) -
     """Record from the microphone to a WAV file; prints its path. Enter or Ctrl-C stops it and keeps what was said."""
     from orchestrator import pipeline, terminal
     from orchestrator.record import Stop, new_path
+    from orchestrator.terminal.session import recovered
 
     chosen = settings.load(flags)
     stop = Stop()
     _keep_on_signals(stop)
     path = _into(chosen.output, new_path(chosen.recordings))
-    stream = pipeline.recording(chosen, path, stop, until_silence=until_silence)
+    recording = pipeline.recording(chosen, path, stop, until_silence=until_silence)
+    stream = chain(recovered(chosen.recordings), recording)
     return terminal.show(
         pipeline.told(_stopped_by_enter(stream, stop)),
         lambda event: str(event.path) if isinstance(event, events.Recorded) else None,

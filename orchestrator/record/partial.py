@@ -9,14 +9,17 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
+import time
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
+from orchestrator import files
 from orchestrator.errors import AudioToImageError, Misuse
-from orchestrator.files import check_place, kind
 from orchestrator.sound import HEADER_BYTES, SAMPLE_BYTES, SAMPLE_RATE, Samples, wav_header
 
 PART = ".part.wav"
+STALE = 10.0  # seconds: between a file's making and its lock pass microseconds
 HEADER_SAMPLES = SAMPLE_RATE // 2  # between two corrections of the header
 
 
@@ -28,7 +31,7 @@ class Partial:
         self.path = path.with_name(path.name.removesuffix(".wav") + PART)
         self.samples = 0
         self._in_header = 0
-        check_place(path)
+        files.check_place(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = _locked(self.path)
@@ -73,8 +76,22 @@ class Partial:
 
 def recover(folder: Path) -> tuple[Path, ...]:
     """Finish the recordings that a killed program left; those that a live one holds are let be."""
+    _sweep(folder)
     found = (_recovered(path) for path in sorted(folder.glob(f"*{PART}")))
     return tuple(path for path in found if path)
+
+
+def _sweep(folder: Path) -> None:
+    """Delete what a killed program had begun to make or to copy, and that nobody holds or has touched for a while."""
+    for path in folder.glob(f".*{files.PART}*"):
+        with suppress(OSError):  # another one holds it, or was quicker
+            file = os.open(path, os.O_RDWR)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if time.time() - os.fstat(file).st_mtime > STALE:
+                    path.unlink()
+            finally:
+                os.close(file)
 
 
 def _recovered(path: Path) -> Path | None:
@@ -98,7 +115,7 @@ def _recovered(path: Path) -> Path | None:
 
 def _locked(path: Path) -> int:
     """Make a file that is locked before it bears a name that `recover` looks at."""
-    if kind(path):
+    if files.kind(path):
         raise Misuse(
             f"{path} stands in the way: another recording, running or cut short", f"mv {path} {path.stem}-kept.wav"
         )

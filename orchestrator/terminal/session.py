@@ -30,8 +30,7 @@ class Manner:
 
 def session(talk: Talk, keyboard: Keyboard, manner: Manner) -> Iterator[Event]:
     """Turn one sentence after another into pictures; without a keyboard, one at once."""
-    for path in record.recover(manner.recordings):
-        yield events.Note(text=f"a recording cut short is kept: {path}", hint=f"audio-to-image picture {path}")
+    yield from recovered(manner.recordings)
     once, now = manner.once or not keyboard.there, manner.now or not keyboard.there
     while now or (yield from _started(keyboard)):
         now = False
@@ -40,6 +39,12 @@ def session(talk: Talk, keyboard: Keyboard, manner: Manner) -> Iterator[Event]:
             yield from sentence
             return
         yield from _forgiven(sentence)
+
+
+def recovered(folder: Path) -> Iterator[Event]:
+    """Finish what was recorded when a program was killed, and tell where it is."""
+    for path in record.recover(folder):
+        yield events.Note(text=f"a recording cut short is kept: {path}", hint=f"audio-to-image picture {path}")
 
 
 def _started(keyboard: Keyboard) -> Generator[Event, None, bool]:
