@@ -40,6 +40,7 @@ __all__ = ["disk", "microphone"]
 COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
 CATALOGUE = Catalogue(models=(MODEL,), full={})
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+STORED = 60_000  # bytes that come on standard input
 RECORDING = str(demo_models() / "recordings" / "01.wav")
 Act = Callable[[], object]
 
@@ -103,7 +104,7 @@ def recovering(folder: Path, _: Settings) -> Act:
 
 def storing(folder: Path, _: Settings) -> Act:
     class Stdin:
-        buffer = io.BytesIO(sound.wav_header(60_000) + bytes(60_000))
+        buffer = io.BytesIO(sound.wav_header(STORED) + bytes(STORED))
 
     def act() -> None:
         with pytest.MonkeyPatch.context() as patch:
@@ -153,6 +154,8 @@ def check(folder: Path) -> None:
         if path.stat().st_size:
             with wave.open(str(path)) as file:
                 assert len(file.readframes(1 << 24)) == 2 * file.getnframes() > 0, path
+    for path in folder.rglob("stdin-*"):
+        assert path.stat().st_size == sound.HEADER_BYTES + STORED
     for path in folder.rglob("*.tar"):
         list(bundle.add(path, CATALOGUE, Settings(data=folder.parent / "added")))
     if (folder / "models" / "boat").exists():

@@ -1,0 +1,183 @@
+"""Nothing said is lost: every process is killed at any moment, and what was said or painted until then is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+import wave
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from held import hold_to_its_files
+from microphone import Microphone, microphone
+from often import often
+from test_interrupts import left, living
+
+from orchestrator import png
+from orchestrator.gallery import Gallery
+from orchestrator.record import recover
+from orchestrator.sound import read, write_wav
+
+__all__ = ["microphone"]
+
+COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
+HALF_A_SECOND = 0.5
+VERBS = {
+    "talk": ["talk", "--once", "--now", "--no-open", "--steps", "6"],
+    "picture": ["picture", "FILE", "--steps", "6", "--count", "2"],
+    "record": ["record", "--seconds", "2"],
+}
+TURNS = ("talk", "picture", "record", "talk", "picture")
+
+
+class Run:
+    """One run of the command, in which someone speaks as soon as it listens."""
+
+    def __init__(self, verb: str, recording: Path, microphone: Microphone) -> None:
+        self.mark = f"A2I_TEST_MARK={uuid.uuid4().hex}"
+        name, value = self.mark.split("=")
+        arguments = [str(recording) if each == "FILE" else each for each in VERBS[verb]]
+        self.begun = time.monotonic()
+        self.process = subprocess.Popen(
+            [COMMAND, *arguments, "--json"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {name: value},
+        )
+        self.told: list[dict] = []
+        self._reader = threading.Thread(target=self._read, args=(recording, microphone))
+        self._reader.start()
+
+    def _read(self, recording: Path, microphone: Microphone) -> None:
+        assert self.process.stdout
+        with self.process.stdout as lines:
+            for line in lines:
+                if line.endswith(b"\n"):  # the last one may be cut
+                    self.told.append(json.loads(line))
+                    if self.told[-1]["event"] == "opened":
+                        microphone.play(recording)
+
+    def company(self) -> dict[str, int]:
+        """Name the processes that are at work now."""
+        found: dict[str, int] = {}
+        for pid in sorted(living(self.mark)):
+            line = _command_line(pid)
+            if pid == self.process.pid:
+                found["the command"] = pid
+            elif b"orchestrator.worker" in line:
+                found["the painting engine" if "the hearing engine" in found else "the hearing engine"] = pid
+            elif b"ffmpeg" in line:
+                found["ffmpeg"] = pid
+        return found
+
+    def wait(self) -> float:
+        """Wait until it has ended and all its processes with it; tell how long it ran."""
+        self.process.wait(60)
+        seconds = time.monotonic() - self.begun
+        self._reader.join(10)
+        assert not left(self.mark), "a process is left"
+        return seconds
+
+    @property
+    def spoken(self) -> float:
+        """Tell how many seconds of sound it said that it had."""
+        return max((each["seconds"] for each in self.told if each["event"] == "level"), default=0.0)
+
+    @property
+    def kept(self) -> list[Path]:
+        return [Path(each["path"]) for each in self.told if each["event"] == "kept"]
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.fixture
+def sentence(recording: Path, tmp_path: Path) -> Path:
+    """Something to say in a second and a half."""
+    write_wav(tmp_path / "said.wav", [np.concatenate(list(read(recording)))[:24_000]])
+    return tmp_path / "said.wav"
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
+def test_whatever_is_killed_nothing_said_is_lost(
+    microphone: Microphone, sentence: Path, isolated: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable
+) -> None:
+    random, killed, data = Random(8), Counter[str](), isolated / "data"
+    (isolated / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(isolated / "tmp"))
+    undisturbed = {verb: Run(verb, sentence, microphone).wait() for verb in VERBS}
+    check(data)
+    for number in range(often(6, 200)):
+        verb = TURNS[number % len(TURNS)]
+        run = Run(verb, sentence, microphone)
+        time.sleep(random.uniform(0.0, undisturbed[verb]))
+        company = run.company()
+        if not company:  # it was done already
+            run.wait()
+            killed["nobody, for all was done"] += 1
+            continue
+        victim = min(company, key=lambda name: (killed[name], random.random()))
+        _kill(company[victim])
+        killed[victim] += 1
+        run.wait()
+        check_run(run, data)
+        check(data)
+        assert not list((isolated / "tmp").iterdir())
+    seen = ", ".join(f"{name} {count}" for name, count in killed.most_common())
+    record_property("seen", f"killed: {seen}; nothing said was lost, no row or file alone, no temporary file left")
+
+
+def _kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def check_run(run: Run, data: Path) -> None:
+    """Hold what is there before the next start to what was told."""
+    for path in run.kept:
+        assert png.read_png(path), path
+        assert png.read_pixels(path).any()
+    opened = [Path(each["path"]) for each in run.told if each["event"] == "opened"]
+    for part in opened:
+        final = part.with_name(part.name.replace(".part.wav", ".wav"))
+        there = [path for path in (part, final) if path.exists()]
+        assert there or run.kept, f"{run.spoken} s that were said are gone: {run.told[-3:]}"
+        for path in there:
+            with wave.open(str(path)) as file:
+                assert file.getnframes() / 16_000 >= run.spoken - HALF_A_SECOND
+                assert len(file.readframes(1 << 24)) == 2 * file.getnframes()
+
+
+def check(data: Path) -> None:
+    """Hold what is there after the next start to what may be: recordings, pictures, and an index of them."""
+    recordings, gallery = data / "recordings", Gallery(data / "gallery")
+    recover(recordings)
+    hold_to_its_files(gallery)
+    names = {path.relative_to(data).as_posix() for path in data.rglob("*") if path.is_file()}
+    whole = {path.relative_to(data).as_posix() for path in (*recordings.glob("*.wav"), *gallery.folder.glob("*.png"))}
+    left_over = (
+        names
+        - whole
+        - {f"gallery/{name}" for name in (".lock", "index.sqlite", "index.sqlite-wal", "index.sqlite-shm")}
+    )
+    assert not left_over
+    assert not [name for name in names if ".part" in name]
+    for path in recordings.glob("*.wav"):
+        path.unlink()  # looked at, and of this run
