@@ -18,6 +18,8 @@ from starlette.requests import Request
 from orchestrator import catalogue, files
 from orchestrator.errors import Misuse, ModelMissing
 from orchestrator.gallery import ID, Gallery, Kept
+from orchestrator.hear import LANGUAGES
+from orchestrator.paint import COMPUTE_UNITS, PAINTERS, SAMPLERS, SPACINGS
 from orchestrator.settings import Settings, changed
 
 HEARING = ("speech_model", "language", "translate", "initial_prompt")
@@ -25,6 +27,14 @@ PAINTING = (
     "negative", "seed", "steps", "guidance", "sampler", "spacing", "count", "strength",
     "model", "engine", "compute_unit",
 )  # fmt: skip
+# Refused at the door: an engine that is asked for what it is not has been opened for it, and another one closed.
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "engine": ("auto", *PAINTERS),
+    "compute_unit": COMPUTE_UNITS,
+    "sampler": SAMPLERS,
+    "spacing": SPACINGS,
+    "language": ("auto", *LANGUAGES),
+}
 MODELS = {"model": "picture", "speech_model": "speech"}
 MOST_COUNT = 16
 MOST_FIELDS = 100
@@ -68,6 +78,10 @@ def chosen(settings: Settings, fields: Mapping[str, Any], names: tuple[str, ...]
     for name, kind in MODELS.items():
         if name in given:
             _check_model(given[name], kind)
+    for name in CHOICES.keys() & given.keys():
+        if given[name] not in CHOICES[name]:
+            hint = f"choose one of: {', '.join(CHOICES[name])}"
+            raise Misuse(f"{name} in {PLACE} cannot be {given[name]!r:.60}", hint)
     result = changed(settings, given, PLACE)
     if not 1 <= result.count <= MOST_COUNT:
         raise Misuse(f"count must lie between 1 and {MOST_COUNT}, not {result.count}", "ask for fewer, more often")
@@ -121,6 +135,7 @@ def _form(form: FormData) -> Asked:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         table = json.loads(body)
+        json.dumps(table, ensure_ascii=False).encode()  # half a character, which JSON can name, cannot be written
     except (ValueError, RecursionError) as error:
         raise Misuse(f"the body is not JSON: {error!s:.100}", EXAMPLE) from error
     if not isinstance(table, dict):
@@ -131,5 +146,5 @@ def _object(body: bytes) -> dict[str, Any]:
 def _check_model(name: object, kind: str) -> None:
     """A model is a name: what is no name of the catalogue might be a path."""
     names = {model.name for model in catalogue.load().models if model.kind == kind}
-    if name not in names | {"demo"}:
+    if not isinstance(name, str) or name not in names | {"demo"}:
         raise ModelMissing(f"there is no {kind} model {name!r:.60}", "GET /v1/models lists those that are here")

@@ -27,6 +27,7 @@ from orchestrator.talking import Talk, made_before
 
 WAYS = ("prompt", "repaint", "again", "refine", "image", "file")
 FIELDS = (*WAYS[:5], *asked.PAINTING, *asked.HEARING)
+NOTHING = (None, "")  # that a field may be, and might as well not be there
 STILL = 15.0  # seconds without an event, after which a comment tells that we are still here
 
 
@@ -97,13 +98,13 @@ async def ended(job: Job, receive: Receive) -> None:
 
 def refining(gallery: Gallery, wanted: object) -> Kept | None:
     """Find the picture that is to be changed, if one is."""
-    return asked.kept(gallery, wanted) if wanted else None
+    return None if wanted in NOTHING else asked.kept(gallery, wanted)
 
 
 def _plan(settings: Settings, wanted: Asked, path: Path | None) -> tuple[Settings, Work]:
     """Tell with which settings to do what."""
     fields = wanted.fields
-    given = [name for name in WAYS if fields.get(name) or (name == "file" and path)]
+    given = [name for name in WAYS if fields.get(name) not in NOTHING or (name == "file" and path)]
     gallery = Gallery(settings.gallery)
     chosen = asked.chosen(settings, fields)
     for way in ("repaint", "again"):
