@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 
 import h11
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -115,6 +116,11 @@ class ImpatientSocket(WebSocketsSansIOProtocol):
         if not self.handshake_initiated:  # though the head is whole: `websockets` will not have it, and is silent
             self.transport.write(bad_request("This WebSocket's handshake is too long."))
             self.transport.close()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True  # it was refused; uvicorn would complain that it is not complete
 
     def pause_writing(self) -> None:
         super().pause_writing()
