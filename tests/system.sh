@@ -5,8 +5,8 @@
 #   sh tests/system.sh check FILE...    check shell files with ShellCheck and dash
 set -eu
 
-PROGRAMS="pulseaudio paplay espeak-ng flite festival shellcheck dash tmux setpriv chromium faketime"
-DEBIAN="pulseaudio pulseaudio-utils espeak-ng flite festival festvox-kallpc16k shellcheck dash tmux util-linux chromium faketime"
+PROGRAMS="pulseaudio paplay espeak-ng flite festival shellcheck dash tmux setpriv chromium faketime strace ip"
+DEBIAN="pulseaudio pulseaudio-utils espeak-ng flite festival festvox-kallpc16k shellcheck dash tmux util-linux chromium faketime strace iproute2"
 BREW="espeak-ng flite shellcheck dash tmux"
 
 say() { printf '%s\n' "$*" >&2; }
