@@ -13,7 +13,7 @@ endif
 SHELL_FILES := pipeline.sh shortcut_install.sh .ci/run tests/system.sh
 PYTHON_FILES := orchestrator tests bench models download_model.py remove_parentheses.py
 
-.PHONY: help demo test check format lock convert demo-models bench clean
+.PHONY: help demo test check format lock convert demo-models bench load clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -46,6 +46,9 @@ demo-models: $(BIN)/installed-for-tests  ## Make the demo models anew, from noth
 bench: $(BIN)/installed-for-tests  ## Measure the engine and press-to-talk
 	$(BIN)/python bench/engine.py
 	$(BIN)/python bench/talk.py
+
+load: $(BIN)/installed-for-tests  ## Ten thousand requests from fifty clients, engines and server killed on the way
+	$(BIN)/python tests/load.py --requests 10000 --paintings 300 --clients 50
 
 clean:  ## Remove the environment and what was built
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

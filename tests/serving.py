@@ -71,15 +71,17 @@ class Server:
         return self
 
     def kill(self) -> None:
+        self.client.close()
         self.process.kill()
-        self.process.wait()
+        self.process.communicate()
 
     def end(self) -> tuple[int, str]:
         """End it as a person does; tell its status and what it complained of."""
         self.client.close()
+        complaints = ""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        _, complaints = self.process.communicate(timeout=30)
+            _, complaints = self.process.communicate(timeout=30)
         return self.process.returncode, complaints
 
 

@@ -25,6 +25,7 @@ from orchestrator.worker.served import Greeting, private
 
 MOST_CLIENTS = 128
 MOST_HELD = 512 << 20  # bytes that wait for a client which does not read: beyond, it is let go
+NONSENSE = (pickle.UnpicklingError, AttributeError, ImportError, IndexError, KeyError, TypeError, ValueError)
 Other = Callable[[object], Generator[object]]  # answers what is not about an engine
 
 
@@ -32,7 +33,7 @@ class Caller:
     """One connection, with a thread that reads and one that writes, so that nobody waits for it."""
 
     def __init__(self, connection: Connection, turns: Mapping[str, Turns], other: Other) -> None:
-        self.opening: Opening
+        self.opening: Opening | None = None
         self._connection, self._turns, self._other = connection, turns, other
         self._asks: deque[Ask | Opening] = deque()
         self._came = threading.Condition()
@@ -60,7 +61,7 @@ class Caller:
         """Read what the client says until it leaves."""
         writer = threading.Thread(target=self._write, daemon=True)
         writer.start()
-        with contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
+        with contextlib.suppress(EOFError, OSError, *NONSENSE):
             while True:
                 self._heed(self._connection.recv())
         with self._came:
@@ -74,8 +75,10 @@ class Caller:
         if isinstance(message, Stop):
             self._stopped = bool(self._asks)
         elif isinstance(message, Ask | Opening):
-            if isinstance(message, Opening):
+            if isinstance(message, Opening) and message.name in self._turns:
                 self.opening = message
+            if not self.opening:
+                raise EOFError("asked before it opened an engine that we have")
             with self._came:
                 self._asks.append(message)
                 self._came.notify_all()

@@ -25,7 +25,7 @@ State = Literal["cold", "loading", "warm", "busy"]
 class Client(Protocol):
     """Whoever asks; `asks` are its questions, `gone` tells that it wants no more of what it asked."""
 
-    opening: Opening
+    opening: Opening | None
 
     def take(self, seconds: float) -> Ask | Opening | None:
         """Give the next question, if there is one within so many seconds."""
@@ -137,8 +137,10 @@ class Turns:
         engine.tick = listen
         yield from engine.stream(ask.method, *ask.arguments)
 
-    def _opened(self, opening: Opening) -> Elsewhere:
+    def _opened(self, opening: Opening | None) -> Elsewhere:
         """Have the engine that is asked for: the one that is here, or another in its place."""
+        if opening is None:
+            raise AudioToImageError("no engine was opened")
         if self._engine and (self._engine.opening != opening or not self._engine.alive):
             self._engine.unload()
             self._engine = None

@@ -167,12 +167,18 @@ class Elsewhere:
         if self._peer is None:
             raise AudioToImageError(f"the {self.opening.name} engine is not there", "try again")
         try:
-            while self.tick and not self._peer.answers.poll(TICK):
-                self.tick()
+            self._wait(self._peer)
             answer: Answer = self._peer.answers.recv()
         except (EOFError, OSError, pickle.UnpicklingError) as error:
             raise self._death() from error
         return answer
+
+    def _wait(self, peer: Child | Served) -> None:
+        """Wait for an answer; `tick` is called before each, however quickly they come."""
+        if self.tick:
+            self.tick()
+            while not peer.answers.poll(TICK):
+                self.tick()
 
     def _death(self) -> AudioToImageError:
         """Say how the engine was lost, and let go of what is left of it."""

@@ -1,0 +1,209 @@
+"""The door of a running server, as other programs of the same person find it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.errors import AudioToImageError
+from orchestrator.studio.door import Door
+from orchestrator.studio.turns import Turns
+from orchestrator.worker import Elsewhere, Opening
+from orchestrator.worker.messages import Ask
+from orchestrator.worker.served import ask, connect, ours
+
+OPENING = Opening(name="speech", path="test_door:Engine")
+
+
+class Engine:
+    """Counts, slowly where that is asked for; lives in a child process of the server."""
+
+    def load(self) -> None:
+        pass
+
+    def echo(self, value: object) -> object:
+        return value
+
+    def pid(self) -> int:
+        return os.getpid()
+
+    def count(self, most: int, seconds: float, size: int = 1) -> Iterator[tuple[int, bytes]]:
+        for number in range(most):
+            time.sleep(seconds)
+            yield number, bytes(size)
+
+    def die(self) -> None:
+        os.kill(os.getpid(), 9)
+
+    def refuse(self) -> None:
+        raise AudioToImageError("it cannot", "ask otherwise")
+
+
+@pytest.fixture
+def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # for the child, which has to find Engine
+    with tempfile.TemporaryDirectory(prefix="door") as name:  # a socket's path must be short
+        yield Path(name) / "own"
+
+
+@pytest.fixture
+def path(folder: Path) -> Iterator[Path]:
+    turns = {"speech": Turns(60)}
+    door = Door(folder / "s.socket", turns, _unasked)
+    door.open("http://127.0.0.1:1/")
+    yield door.path
+    door.close()
+    turns["speech"].close()
+
+
+def _unasked(_message: object) -> Any:
+    raise AudioToImageError("nobody asks that")
+
+
+@pytest.fixture
+def client(path: Path) -> Iterator[Callable[[], Elsewhere]]:
+    clients: list[Elsewhere] = []
+
+    def make() -> Elsewhere:
+        clients.append(Elsewhere(OPENING, socket=path))
+        return clients[-1]
+
+    yield make
+    for each in clients:
+        each.unload()
+
+
+def test_clients_share_one_engine_and_each_has_its_own_answers(client: Callable[[], Elsewhere]) -> None:
+    first, second = client(), client()
+    assert first.ask("pid") == second.ask("pid") != os.getpid()
+    threads = [threading.Thread(target=_echoes, args=[client(), word]) for word in ("a", "b", "c")]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(30)
+        assert not each.is_alive()
+
+
+def _echoes(elsewhere: Elsewhere, word: str) -> None:
+    for number in range(50):
+        assert elsewhere.ask("echo", (word, number)) == (word, number)
+
+
+def test_a_client_that_does_not_read_holds_nobody(client: Callable[[], Elsewhere]) -> None:
+    slow, other = client(), client()
+    slow.begin("count", 200, 0.0, 100_000)  # twenty megabytes: far more than a socket holds
+    began = time.monotonic()
+    assert other.ask("echo", 1) == 1
+    assert time.monotonic() - began < 20
+    assert len(list(slow.follow())) == 200
+
+
+def test_a_stream_that_is_given_up_stops_and_the_next_in_turn_is_served(client: Callable[[], Elsewhere]) -> None:
+    giving_up, other = client(), client()
+    for number, _ in giving_up.stream("count", 10_000, 0.01):
+        if number == 2:
+            break
+    assert other.ask("echo", 1) == 1
+    assert giving_up.ask("echo", 2) == 2
+
+
+def test_a_client_that_leaves_in_the_middle_frees_the_engine(client: Callable[[], Elsewhere]) -> None:
+    leaving, other = client(), client()
+    leaving.begin("count", 10_000, 0.01)
+    time.sleep(0.1)
+    leaving.unload()
+    assert other.ask("echo", 1) == 1
+
+
+def test_what_an_engine_refuses_and_what_it_dies_of_reach_the_one_who_asked(client: Callable[[], Elsewhere]) -> None:
+    one, other = client(), client()
+    with pytest.raises(AudioToImageError, match="it cannot") as caught:
+        one.ask("refuse")
+    assert caught.value.hint == "ask otherwise"
+    with pytest.raises(AudioToImageError, match=r"died \(signal 9\)"):
+        one.ask("die")
+    assert other.ask("echo", 1) == 1
+    assert one.ask("echo", 2) == 2
+
+
+def test_another_opening_takes_the_engines_place(path: Path) -> None:
+    first, second = Elsewhere(OPENING, socket=path), Elsewhere(_opening_of("builtins:Nothing"), socket=path)
+    before = first.ask("pid")
+    with pytest.raises(AudioToImageError):
+        second.load()
+    assert first.ask("pid") != before
+    first.unload()
+    second.unload()
+
+
+def _opening_of(path: str) -> Opening:
+    return Opening(name="speech", path=path)
+
+
+def test_the_socket_is_ours_alone_and_one_in_an_open_folder_is_not_trusted(path: Path) -> None:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    there = connect(path, "speech")
+    assert there
+    there.leave()
+    path.parent.chmod(0o755)
+    assert not ours(path.parent)
+    assert connect(path, "speech") is None
+    path.parent.chmod(0o700)
+
+
+def test_a_server_of_another_version_or_none_at_all_is_passed_over(folder: Path) -> None:
+    folder.mkdir(mode=0o700)
+    assert connect(folder / "none.socket", "speech") is None
+    for greeting in (b'{"version": "0.0.0", "url": "", "pid": 1}\n', b"what?\n", b""):
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(str(folder / "other.socket"))
+            other.listen()
+            thread = threading.Thread(target=_greets, args=[other, greeting])
+            thread.start()
+            assert connect(folder / "other.socket", "speech") is None
+            thread.join()
+        (folder / "other.socket").unlink()
+
+
+def _greets(listener: socket.socket, greeting: bytes) -> None:
+    client, _ = listener.accept()
+    client.sendall(greeting)
+    client.close()
+
+
+def test_nonsense_on_the_socket_ends_that_connection_only(path: Path, client: Callable[[], Elsewhere]) -> None:
+    for message in (b"nonsense", pickle.dumps(Ask(method="echo")), b""):
+        with socket.socket(socket.AF_UNIX) as other:
+            other.connect(str(path))
+            other.recv(1000)
+            Connection(os.dup(other.fileno())).send_bytes(message)
+    assert client().ask("echo", 1) == 1
+
+
+def test_a_question_that_is_not_about_an_engine_is_answered_or_refused(path: Path) -> None:
+    answers = ask(path, "what time is it?")
+    assert answers
+    with pytest.raises(AudioToImageError, match="nobody asks that"):
+        list(answers)
+    assert ask(path.with_name("none"), "what time is it?") is None
+
+
+def test_the_path_fits_where_macos_allows_104_bytes() -> None:
+    code = "from orchestrator.settings import Settings; print(Settings().socket)"
+    environment = {**os.environ, "HOME": "/Users/" + "x" * 200}
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert len(out.stdout.strip()) <= 103
