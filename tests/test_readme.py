@@ -6,15 +6,25 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from serving import Server, serve
+
+__all__ = ["serve"]  # a fixture
 
 CHECKOUT = Path(__file__).parent.parent
 README = (CHECKOUT / "README.md").read_text()
 BLOCKS = re.findall(r"(?:^    .+\n)+", README, flags=re.MULTILINE)
 COMMANDS = [line.strip().removeprefix("$ ") for block in BLOCKS for line in block.splitlines()]
-ELSEWHERE = ("make", "source", "audio-to-image talk")  # run by those who set up, and by tests of their own
+PROGRAM = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+ELSEWHERE = (
+    "make",
+    "source",
+    "audio-to-image talk",
+    "audio-to-image serve",
+)  # run by those who set up, and by tests of their own
 
 
 @pytest.mark.parametrize("command", [each for each in COMMANDS if not each.startswith(ELSEWHERE)])
@@ -31,6 +41,13 @@ def test_a_command_of_the_readme_works_as_written(command: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout or "gallery list" in command
+
+
+def test_the_readmes_program_works_as_written(serve: Callable[..., Server]) -> None:
+    server, (program,) = serve(), PROGRAM
+    program = program.replace("http://127.0.0.1:8765", server.url)
+    done = subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert server.ask("GET", done.stdout.strip()).headers["content-type"] == "image/png"
 
 
 def test_the_readme_has_commands_to_run() -> None:
