@@ -35,6 +35,18 @@ class Said:
     seconds: float = 0.0  # that hearing took
 
 
+def said_before(recipe: Recipe) -> Said:
+    """Tell what a picture was painted of."""
+    return Said(
+        prompt=recipe.prompt,
+        transcript=recipe.transcript,
+        removed=recipe.removed,
+        recording=recipe.recording,
+        hearer=recipe.hearer,
+        language=recipe.language,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """A picture to paint from: one of the gallery, or a file."""

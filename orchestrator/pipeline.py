@@ -17,7 +17,7 @@ from orchestrator.errors import AudioToImageError, NoSpeech
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery
 from orchestrator.machine import enough_memory
-from orchestrator.order import Order, Said, asked, find_source, settled
+from orchestrator.order import Order, Said, asked, find_source, said_before, settled
 from orchestrator.paint import Step
 from orchestrator.recipe import Recipe
 from orchestrator.settings import Settings
@@ -139,15 +139,7 @@ def pictures(line: Line, sources: Iterable[str], *, image: str = "") -> Iterator
 def repainting(line: Line, recipe: Recipe) -> Iterator[Event]:
     """Paint a kept picture again from its recipe."""
     image = str(Gallery(line.settings.gallery).source(recipe)) if recipe.strength is not None else ""
-    said = Said(
-        prompt=recipe.prompt,
-        transcript=recipe.transcript,
-        removed=recipe.removed,
-        recording=recipe.recording,
-        hearer=recipe.hearer,
-        language=recipe.language,
-    )
-    for event in painting(line, said, image=image):
+    for event in painting(line, said_before(recipe), image=image):
         yield event
         if isinstance(event, events.Kept):
             same = event.recipe.pixels == recipe.pixels

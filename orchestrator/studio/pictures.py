@@ -18,7 +18,7 @@ from orchestrator.engines import Line
 from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery, Kept
-from orchestrator.order import Said, as_it_was
+from orchestrator.order import Said, as_it_was, said_before
 from orchestrator.settings import Settings
 from orchestrator.studio import answers, asked
 from orchestrator.studio.asked import Asked
@@ -136,15 +136,7 @@ def _anew(settings: Settings, fields: Mapping[str, Any], kept: Kept, *, same: bo
         return was, lambda line: pipeline.repainting(line, kept.recipe)
     chosen = asked.chosen(replace(was, seed=None), fields)
     image = str(Gallery(settings.gallery).source(kept.recipe)) if kept.recipe.strength is not None else ""
-    said = Said(
-        prompt=kept.recipe.prompt,
-        transcript=kept.recipe.transcript,
-        removed=kept.recipe.removed,
-        recording=kept.recipe.recording,
-        hearer=kept.recipe.hearer,
-        language=kept.recipe.language,
-    )
-    return chosen, lambda line: pipeline.painting(line, said, image=image)
+    return chosen, lambda line: pipeline.painting(line, said_before(kept.recipe), image=image)
 
 
 def bounded(path: Path, settings: Settings) -> float:
