@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 from typing import Literal
 
 from orchestrator.errors import AudioToImageError, Misuse
@@ -51,7 +52,9 @@ def kind(path: Path) -> Literal["", "file", "folder", "other"]:
 def check_place(path: Path) -> None:
     """Refuse to put a file where something else stands: a rename would do away with a device or a pipe."""
     if kind(path) not in ("", "file"):
-        raise Misuse(f"{path} is no file that could be replaced", f"choose another place; here is: ls -ld '{path}'")
+        raise Misuse(
+            f"{path} is no file that could be replaced", f"choose another place; here is: ls -ld {quote(str(path))}"
+        )
 
 
 def make_folder(path: Path) -> Path:
@@ -106,5 +109,5 @@ def not_written(path: Path, error: OSError) -> AudioToImageError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return AudioToImageError(f"the disk is full: cannot write {path}", "free some space, or choose another disk")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return AudioToImageError(f"not allowed to write {path}", f"ls -ld '{path.parent}'")
-    return AudioToImageError(f"cannot write {path}: {error.strerror or error}", f"ls -ld '{path.parent}'")
+        return AudioToImageError(f"not allowed to write {path}", f"ls -ld {quote(str(path.parent))}")
+    return AudioToImageError(f"cannot write {path}: {error.strerror or error}", f"ls -ld {quote(str(path.parent))}")

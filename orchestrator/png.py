@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import IO, TYPE_CHECKING
 
 from orchestrator import files
@@ -92,7 +93,7 @@ def read_png(path: Path) -> Recipe | None:
         with path.open("rb") as file:
             text = next((_text(kind, body) for kind, body in _chunks(file) if _keyword(body) == KEYWORD.encode()), None)
     except OSError as error:
-        raise Misuse(f"cannot read {path}: {error.strerror or error}", f"ls -l '{path}'") from error
+        raise Misuse(f"cannot read {path}: {error.strerror or error}", f"ls -l {quote(str(path))}") from error
     try:
         return None if text is None else Recipe.from_json(text)
     except NotARecipe:

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -163,7 +164,9 @@ def _copied(stream: BinaryIO, folder: Path) -> Path:
                 part.unlink()
                 raise
     except OSError as error:
-        raise AudioToImageError(f"cannot store what comes in to {folder}: {error.strerror}", f"df {folder}") from error
+        raise AudioToImageError(
+            f"cannot store what comes in to {folder}: {error.strerror}", f"df {quote(str(folder))}"
+        ) from error
     if path.stat().st_size == 0:
         path.unlink()
         raise Misuse("nothing came on standard input", "audio-to-image picture - < speech.wav")
@@ -185,7 +188,7 @@ def _check(path: Path) -> None:
     except FileNotFoundError as error:
         raise Misuse(f"there is no file {path}", hint) from error
     except PermissionError as error:
-        raise Misuse(f"{path} may not be read", f"ls -l {path}") from error
+        raise Misuse(f"{path} may not be read", f"ls -l {quote(str(path))}") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise Misuse(f"cannot read {path}: {error}", hint) from error
 
@@ -214,10 +217,12 @@ def _undecodable(path: Path, count: int, complaints: bytes) -> AudioToImageError
     if "matches no streams" in words:
         return Unreadable(f"{path} has no sound in it, only pictures or data", "name a file with sound")
     if "Invalid data" in words and not count:
-        return Unreadable(f"{path} is not a sound file that ffmpeg can read", f"file {path}")
+        return Unreadable(f"{path} is not a sound file that ffmpeg can read", f"file {quote(str(path))}")
     last: Sequence[str] = words.splitlines()[-1:]
     where = f" after {count / SAMPLE_RATE:.1f} s" if count else ""
-    return Unreadable(f"ffmpeg failed on {path}{where}: {''.join(last) or 'it gave no reason'}", f"file {path}")
+    return Unreadable(
+        f"ffmpeg failed on {path}{where}: {''.join(last) or 'it gave no reason'}", f"file {quote(str(path))}"
+    )
 
 
 def _quietest(samples: Samples) -> int:

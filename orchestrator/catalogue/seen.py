@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
+from shlex import quote
 from typing import Any
 
 from orchestrator import files
@@ -69,7 +70,7 @@ class Seen:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise AudioToImageError(f"cannot read {path}: {error.strerror}", f"ls -l '{path}'") from error
+            raise AudioToImageError(f"cannot read {path}: {error.strerror}", f"ls -l {quote(str(path))}") from error
         except ValueError as error:
             raise AudioToImageError(
                 f"cannot read {path}: {error}", f"audio-to-image models get --renew {name}"

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from orchestrator import files
@@ -101,7 +102,9 @@ def _check(target: Path, to: str, palettize: int | None, weights: str) -> None:
     if weights not in PRECISIONS:
         raise Misuse(f"there are no {weights!r} weights", f"choose one of: {', '.join(PRECISIONS)}")
     if files.kind(target):
-        raise Misuse(f"{target} is there already", f"remove it, or convert to another place: rm -r '{target}'")
+        raise Misuse(
+            f"{target} is there already", f"remove it, or convert to another place: rm -r {quote(str(target))}"
+        )
     missing = [name for name in FORMATS[to] if find_spec(name) is None]
     if missing:
         raise AudioToImageError(
@@ -118,7 +121,9 @@ def _beside(target: Path) -> Iterator[Path]:
         yield part
         part.replace(target)
     except shutil.Error as error:  # many files could not be copied: each is a source, a target and a reason
-        raise AudioToImageError(f"cannot write {target}: {error.args[0][0][-1]}", f"df '{target.parent}'") from error
+        raise AudioToImageError(
+            f"cannot write {target}: {error.args[0][0][-1]}", f"df {quote(str(target.parent))}"
+        ) from error
     except OSError as error:
         raise files.not_written(target, error) from error
     finally:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from shlex import quote
 
 from orchestrator import files
 from orchestrator.catalogue import Model, seen
@@ -67,7 +68,9 @@ def _staging(model: Model, folder: Path, known: Seen | None) -> Path:
     """Prepare the folder where things gather; a damaged model goes in first, for most of it may be whole."""
     staging, place = folder / f".{model.name}.part", folder / model.name
     if place.exists() and not seen.place(folder, model.name).exists():
-        raise AudioToImageError(f"{place} is in the way: it was not fetched", f"mv '{place}' '{place}.mine'")
+        raise AudioToImageError(
+            f"{place} is in the way: it was not fetched", f"mv {quote(str(place))} {quote(f'{place}.mine')}"
+        )
     files.make_folder(staging)
     if known and known.files == known.fetched and place.exists() and not (staging / "fetched").exists():
         place.rename(staging / "fetched")

@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from typing import IO
 
 from orchestrator import fetch, files
@@ -78,7 +79,7 @@ def add(path: Path, catalogue: Catalogue, settings: Settings) -> Iterator[Told]:
     except (tarfile.TarError, EOFError) as error:
         raise _broken(path, "it is no bundle, or cut short") from error
     except OSError as error:
-        raise Misuse(f"cannot read {path}: {error.strerror}", f"ls -l '{path}'") from error
+        raise Misuse(f"cannot read {path}: {error.strerror}", f"ls -l {quote(str(path))}") from error
 
 
 def _records(tar: tarfile.TarFile) -> tuple[Seen, ...]:
@@ -99,7 +100,7 @@ def _add(tar: tarfile.TarFile, model: Model, record: Seen, folder: Path) -> Iter
     if known and known.files != record.files:
         raise AudioToImageError(
             f"the bundle's {model.name} is another one than was seen here before",
-            f"to take it all the same: rm '{seen.place(folder, model.name)}'",
+            f"to take it all the same: rm {quote(str(seen.place(folder, model.name)))}",
         )
     here = known is not None and not known.damaged(folder / model.name)
     if not here:

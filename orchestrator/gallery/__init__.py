@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from orchestrator import files, png
@@ -110,7 +111,8 @@ class Gallery:
                 return path
         what = recipe.parent or f"{recipe.image[:12]}..."
         raise AudioToImageError(
-            f"the picture it was painted from, {what}, is not here as it was", "give it: --image FILE"
+            f"the picture it was painted from, {what}, is not here as it was",
+            f"paint its words anew: audio-to-image paint {quote(recipe.prompt)}",
         )
 
     def remove(self, wanted: str) -> Kept:
@@ -125,9 +127,9 @@ class Gallery:
     def restore(self, wanted: str) -> Kept:
         """Bring a picture back from the trash."""
         with self._opened() as rows:
-            found = {recipe.id: (path, recipe) for path, recipe in _pictures(self.trash)}
+            found = {recipe.id: (path, recipe) for path, recipe in _pictures(files.make_folder(self.trash))}
             ids = sorted(id_ for id_ in found if id_.startswith(_typed(wanted)))
-            path, recipe = found[_only(wanted, ids, "in the trash", f"ls '{self.trash}'")]
+            path, recipe = found[_only(wanted, ids, "in the trash", f"ls {quote(str(self.trash))}")]
             _move(path, self.folder / path.name)
             rows.add(path.name, recipe)
         return _kept(self.folder / path.name, recipe)
@@ -232,10 +234,11 @@ def _place(output: Path, name: str) -> Path:
         return output / name
     if output.suffix.lower() not in ("", ".png"):
         raise Misuse(
-            f"{output} does not end in .png, and pictures are PNG files", f"--output {output.with_suffix('.png')}"
+            f"{output} does not end in .png, and pictures are PNG files",
+            f"--output {quote(str(output.with_suffix('.png')))}",
         )
     if files.kind(output.parent) != "folder":
-        raise Misuse(f"there is no folder {output.parent}", f"mkdir -p '{output.parent}'")
+        raise Misuse(f"there is no folder {output.parent}", f"mkdir -p {quote(str(output.parent))}")
     return output
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from orchestrator import files
 from orchestrator.errors import AudioToImageError
@@ -187,9 +188,9 @@ def _translated(path: Path, error: Exception) -> AudioToImageError:
     if code == sqlite3.SQLITE_FULL or where == sqlite3.SQLITE_IOERR_SHMSIZE:
         return AudioToImageError(f"the disk is full: cannot write {path}", "free some space, or choose another disk")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        return AudioToImageError(f"not allowed to write {path}", f"ls -ld '{path.parent}'")
+        return AudioToImageError(f"not allowed to write {path}", f"ls -ld {quote(str(path.parent))}")
     if code == sqlite3.SQLITE_IOERR:
-        return AudioToImageError(f"the disk failed at {path}: {error}", f"df '{path.parent}'")
+        return AudioToImageError(f"the disk failed at {path}: {error}", f"df {quote(str(path.parent))}")
     if code == sqlite3.SQLITE_BUSY:
         return AudioToImageError(f"another process holds {path}", "try again")
     return AudioToImageError(f"the gallery's index {path} is damaged: {error}", REBUILD)

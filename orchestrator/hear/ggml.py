@@ -11,6 +11,7 @@ import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import BinaryIO
 
 from orchestrator.errors import AudioToImageError, ModelMissing
@@ -86,7 +87,9 @@ def check(path: Path) -> SpeechModel:
     except FileNotFoundError as error:
         raise ModelMissing(f"there is no speech model at {path}", "audio-to-image models list") from error
     except OSError as error:
-        raise AudioToImageError(f"cannot read the speech model {path}: {error.strerror}", f"ls -l {path}") from error
+        raise AudioToImageError(
+            f"cannot read the speech model {path}: {error.strerror}", f"ls -l {quote(str(path))}"
+        ) from error
 
 
 class _Reader:

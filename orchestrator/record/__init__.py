@@ -17,6 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from typing import Literal, TypeAlias
 
 from orchestrator import shell
@@ -123,7 +124,7 @@ def _record(path: Path, seconds: float, sound: Generator[Samples], device: str, 
     yield Recorded(path=path, seconds=partial.seconds, why=why)
     if why == "lost":
         kept = f"the microphone was lost after {partial.seconds:.1f} s; what was said until then is in {path}"
-        raise AudioToImageError(kept, f"audio-to-image picture {path}")
+        raise AudioToImageError(kept, f"audio-to-image picture {quote(str(path))}")
 
 
 def _sound(system: str, device: str, stop: Stop) -> Generator[Samples]:

@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from shlex import quote
 
 from orchestrator import files
 from orchestrator.errors import AudioToImageError, Misuse
@@ -65,7 +66,7 @@ class Partial:
                 self.path.unlink(missing_ok=True)
         except OSError as error:
             what = f"cannot give the recording its name {self.final}: {error.strerror}"
-            raise AudioToImageError(what, f"ls {self.path}") from error
+            raise AudioToImageError(what, f"ls {quote(str(self.path))}") from error
         finally:
             os.close(self._file)
 
@@ -117,7 +118,8 @@ def _locked(path: Path) -> int:
     """Make a file that is locked before it bears a name that `recover` looks at."""
     if files.kind(path):
         raise Misuse(
-            f"{path} stands in the way: another recording, running or cut short", f"mv {path} {path.stem}-kept.wav"
+            f"{path} stands in the way: another recording, running or cut short",
+            f"mv {quote(str(path))} {quote(str(path.with_stem(f'{path.stem}-kept')))}",
         )
     file, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")
     try:

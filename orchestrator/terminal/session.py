@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from orchestrator import events, pipeline, record, shell
 from orchestrator.errors import AudioToImageError, Cancelled, NoSpeech
@@ -44,7 +45,9 @@ def session(talk: Talk, keyboard: Keyboard, manner: Manner) -> Iterator[Event]:
 def recovered(folder: Path) -> Iterator[Event]:
     """Finish what was recorded when a program was killed, and tell where it is."""
     for path in record.recover(folder):
-        yield events.Note(text=f"a recording cut short is kept: {path}", hint=f"audio-to-image picture {path}")
+        yield events.Note(
+            text=f"a recording cut short is kept: {path}", hint=f"audio-to-image picture {quote(str(path))}"
+        )
 
 
 def _started(keyboard: Keyboard) -> Generator[Event, None, bool]:
@@ -78,7 +81,7 @@ def _sentence(talk: Talk, keyboard: Keyboard, manner: Manner) -> Iterator[Event]
                     shell.open_file(event.path)
     except AudioToImageError:
         if path.exists():
-            yield events.Note(text=f"the recording is kept: {path}", hint=f"audio-to-image picture {path}")
+            yield events.Note(text=f"the recording is kept: {path}", hint=f"audio-to-image picture {quote(str(path))}")
         raise
     finally:
         keyboard.tell_releases(False)
