@@ -42,3 +42,13 @@ def silence(tmp_path: Path) -> Path:
         file.setframerate(16_000)
         file.writeframes(bytes(64_000))
     return path
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what the promises' tests have seen."""
+    reports = [each for some in terminalreporter.stats.values() for each in some if isinstance(each, pytest.TestReport)]
+    told = [(each.nodeid, text) for each in reports for name, text in each.user_properties if name == "seen"]
+    if told:
+        terminalreporter.section("what was seen")
+    for test, text in dict(told).items():
+        terminalreporter.write_line(f"{test.rpartition('/')[2]}: {text}")
