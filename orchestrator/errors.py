@@ -13,6 +13,10 @@ class AudioToImageError(Exception):
         self.hint = hint
 
 
+class Unfit(AudioToImageError):
+    """An engine was asked for that cannot do it, or not on this machine; another one could."""
+
+
 class Misuse(AudioToImageError):
     """The command was asked for something that cannot be: a missing file, an empty prompt, steps below one."""
 

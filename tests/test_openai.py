@@ -199,6 +199,13 @@ def test_a_field_that_makes_no_sense_is_refused(client: openai.OpenAI, fields: d
     refused(error)
 
 
+@pytest.mark.parametrize("engine", ["apple", "coreml"])
+def test_an_engine_that_does_not_fit_is_the_clients_mistake(client: openai.OpenAI, engine: str) -> None:
+    with pytest.raises(openai.BadRequestError) as error:
+        client.images.generate(prompt="a tree", extra_body=QUICK | {"engine": engine})
+    refused(error)
+
+
 def test_masks_and_what_is_no_picture_are_refused(client: openai.OpenAI, tmp_path: Path) -> None:
     path = tmp_path / "red.png"
     Image.new("RGB", (8, 8), "red").save(path)

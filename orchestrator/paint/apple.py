@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from orchestrator import shell
-from orchestrator.errors import AudioToImageError, Misuse
+from orchestrator.errors import AudioToImageError, Misuse, Unfit
 from orchestrator.paint import Engine, Request, Step, coreml
 from orchestrator.paint.latent import LatentPainter
 
@@ -39,7 +39,7 @@ TICK = 0.5  # seconds between two looks at how far it is
 def painter(folder: Path, *, compute_unit: str, threads: int | None) -> ApplePainter:
     """Open a folder of compiled Core ML models, described as our own Core ML painter describes it."""
     if not (folder / "Unet.mlmodelc").exists():
-        raise AudioToImageError(f"Apple's pipeline wants compiled models, and {folder} has none", "--engine coreml")
+        raise Unfit(f"Apple's pipeline wants compiled models, and {folder} has none", "--engine coreml")
     return ApplePainter(folder, coreml.painter(folder, compute_unit=compute_unit, threads=threads))
 
 
@@ -60,7 +60,7 @@ class ApplePainter:
     def resolve(self, request: Request) -> Request:
         """Fill in what is left open; refuse what Apple's program has no flag for."""
         if request.image is not None:
-            raise AudioToImageError("Apple's pipeline paints from words only", "leave --image out")
+            raise Unfit("Apple's pipeline paints from words only", "leave --image out")
         sampler = request.sampler or self._own.description.sampler
         if sampler not in SCHEDULERS:
             raise Misuse(f"Apple's pipeline has no sampler {sampler!r}", f"choose one of: {', '.join(SCHEDULERS)}")
@@ -72,7 +72,7 @@ class ApplePainter:
     def load(self) -> None:
         """Look whether the program is there: it loads its models anew for each picture."""
         if not PYTHON.exists():
-            raise AudioToImageError("Apple's pipeline is not on this machine", INSTALL)
+            raise Unfit("Apple's pipeline is not on this machine", INSTALL)
 
     def paint(self, request: Request) -> Iterator[Step]:
         """Yield how far each picture is, then the picture."""

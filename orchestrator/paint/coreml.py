@@ -18,7 +18,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from orchestrator.errors import AudioToImageError
+from orchestrator.errors import AudioToImageError, Unfit
 from orchestrator.paint import Engine
 from orchestrator.paint.description import FILE_NAME, Description
 from orchestrator.paint.folder import core_ml
@@ -51,7 +51,7 @@ def painter(folder: Path, *, compute_unit: str, threads: int | None) -> LatentPa
 def binding() -> Any:
     """Import coremltools, which runs models on a Mac alone."""
     if sys.platform != "darwin":
-        raise AudioToImageError("Core ML runs on macOS only", "choose --engine onnx, and a model with ONNX graphs")
+        raise Unfit("Core ML runs on macOS only", "choose --engine onnx, and a model with ONNX graphs")
     import coremltools
 
     return coremltools

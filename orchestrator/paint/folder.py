@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from orchestrator.errors import AudioToImageError, Misuse, ModelMissing
+from orchestrator.errors import Misuse, ModelMissing, Unfit
 
 ONNX_UNET = "unet.onnx"
 CORE_ML_NAMES = {
@@ -47,7 +47,7 @@ def choose(folder: Path, engine: str) -> tuple[str, Path]:
     place = fits[engine]
     if not place:
         wants = "Core ML" if engine in ("coreml", "apple") else "ONNX"
-        raise AudioToImageError(f"{engine} wants {wants} graphs, and {folder} has none", "choose --engine auto")
+        raise Unfit(f"{engine} wants {wants} graphs, and {folder} has none", "choose --engine auto")
     return engine, place
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.errors import AudioToImageError
+from orchestrator.errors import Unfit
 from orchestrator.paint import Engine, Request, Step, autoencoder, graph
 from orchestrator.paint.description import Description
 from orchestrator.paint.graph import Graph, Runtime, fitted, open_checked, run
@@ -62,9 +62,7 @@ class LatentPainter:
             spacing=request.spacing or _spacing(own, sampler),
         )
         if request.image is not None and not self._runtime.has(graph.VAE_ENCODER):
-            raise AudioToImageError(
-                f"{own.name} has no encoder, so it cannot begin from a picture", "leave --image out"
-            )
+            raise Unfit(f"{own.name} has no encoder, so it cannot begin from a picture", "leave --image out")
         self._plan(resolved)
         return resolved
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.errors import AudioToImageError, Misuse
+from orchestrator.errors import AudioToImageError, Misuse, Unfit
 from orchestrator.paint import Engine
 from orchestrator.paint.description import Description
 from orchestrator.paint.graph import REPAIR, Arrays, Port, thread_count
@@ -23,7 +23,7 @@ FULL = "f32"  # OpenVINO's own choice is bf16 where the processor has it: faster
 def painter(folder: Path, *, compute_unit: str, threads: int | None, precision: str = FULL) -> LatentPainter:
     """Open a folder of ONNX graphs in OpenVINO."""
     if find_spec("openvino") is None:
-        raise AudioToImageError("OpenVINO is not installed", "pip install 'audio-to-image[openvino]'")
+        raise Unfit("OpenVINO is not installed", "pip install 'audio-to-image[openvino]'")
     import openvino
 
     description = Description.read(folder)

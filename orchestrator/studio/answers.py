@@ -10,7 +10,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from orchestrator.errors import AudioToImageError, Busy, Cancelled, Misuse, ModelMissing, NoSpeech, NotThere, Unreadable
+from orchestrator.errors import (
+    AudioToImageError,
+    Busy,
+    Cancelled,
+    Misuse,
+    ModelMissing,
+    NoSpeech,
+    NotThere,
+    Unfit,
+    Unreadable,
+)
 
 
 class WrongField(Misuse):
@@ -34,6 +44,7 @@ KNOWN: tuple[tuple[type[AudioToImageError], int, str], ...] = (
     (ModelMissing, 404, "model_missing"),
     (NotThere, 404, "not_found"),
     (Unreadable, 400, "misuse"),
+    (Unfit, 400, "misuse"),
     (Misuse, 400, "misuse"),
     (Busy, 429, "busy"),
     (Cancelled, CLIENT_LEFT, "cancelled"),

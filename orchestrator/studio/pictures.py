@@ -15,7 +15,7 @@ from starlette.types import Receive
 
 from orchestrator import pipeline, sound
 from orchestrator.engines import Line
-from orchestrator.errors import AudioToImageError, Misuse
+from orchestrator.errors import AudioToImageError, Misuse, NoSpeech, Unreadable
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery, Kept
 from orchestrator.order import Said, as_it_was, said_before
@@ -142,12 +142,14 @@ def _anew(settings: Settings, fields: Mapping[str, Any], kept: Kept, *, same: bo
 def bounded(path: Path, settings: Settings) -> float:
     """Tell how many seconds sound lasts; it is refused, and read no further, where that is more than is taken on."""
     seconds = 0.0
-    for block in sound.read(path):
-        seconds += len(block) / sound.SAMPLE_RATE
-        if seconds > settings.most_seconds:
-            raise Misuse(
-                f"the recording is longer than {settings.most_seconds:g} s", "send less, or raise most_seconds"
-            )
+    try:
+        for block in sound.read(path):
+            seconds += len(block) / sound.SAMPLE_RATE
+            if seconds > settings.most_seconds:
+                text = f"the recording is longer than {settings.most_seconds:g} s"
+                raise Misuse(text, "send less, or raise most_seconds")
+    except (NoSpeech, Unreadable) as error:  # the client knows no path of ours
+        raise type(error)(str(error).replace(str(path), "the recording"), "send a sound or video file") from error
     return seconds
 
 
