@@ -12,7 +12,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from orchestrator.studio import album, answers, conversation, openai, pictures, status
+from orchestrator.studio import album, answers, conversation, description, openai, pictures, status
 from orchestrator.studio.guard import Rules, guarded
 from orchestrator.studio.jobs import Jobs
 from orchestrator.studio.microphone import Microphone
@@ -40,6 +40,7 @@ ROUTES = (
     Route("/v1/gallery/{picture}", album.remove, methods=["DELETE"]),
     Route("/v1/gallery/{picture}/restore", album.restore, methods=["POST"]),
     *openai.ROUTES,
+    *description.ROUTES,
 )
 
 

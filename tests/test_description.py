@@ -1,0 +1,75 @@
+"""The API's description against a real server: all it says is so, whatever is asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis import checks
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from serving import Server
+from starlette.routing import Route, WebSocketRoute
+
+from orchestrator.studio.app import ROUTES
+from orchestrator.studio.description import described
+
+TRUE = [checks.not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+EXAMPLES = 20
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUDIO_TO_IMAGE_DATA", str(tmp_path_factory.mktemp("data")))
+        server = Server()
+    server.paint(prompt="a tree")
+    yield server
+    status, complaints = server.end()
+    assert (status, "Traceback" in complaints) == (0, False), complaints
+
+
+def quick() -> dict[str, Any]:
+    """The description, but pictures take one step and come one at a time, and no other engine is begun for them."""
+    quick: dict[str, Any] = json.loads(json.dumps(described()))
+    for name in ("PictureWish", "PictureForm", "ImageWish", "EditForm"):
+        schema = quick["components"]["schemas"][name]
+        fields = schema["properties"]
+        for one in {"steps", "n", "count"} & fields.keys():
+            fields[one] |= {"type": "integer", "maximum": 1}
+        fields["engine"] = fields["compute_unit"] = {"enum": ["auto"]}
+        schema["required"].append("steps")
+    return quick
+
+
+API = schemathesis.openapi.from_dict(quick())
+API.config.phases.coverage.enabled = False
+
+
+@API.parametrize()
+@settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
+)
+def test_whatever_is_asked_the_answer_is_as_described(case: schemathesis.Case, server: Server) -> None:
+    case.call_and_validate(base_url=server.url, checks=TRUE, timeout=60)
+
+
+def test_the_server_tells_its_description(server: Server) -> None:
+    assert server.ask("GET", "/openapi.json").json() == json.loads(json.dumps(described()))
+
+
+def test_every_address_is_described_and_none_beside_them() -> None:
+    answered = set()
+    for route in ROUTES:
+        if isinstance(route, Route) and route.path != "/":
+            answered |= {(route.path, method.lower()) for method in route.methods or () if method != "HEAD"}
+        assert isinstance(route, Route | WebSocketRoute) or route.path == "/page"
+    told = {(path, method) for path, item in described()["paths"].items() for method in item if method != "parameters"}
+    assert told == answered
