@@ -52,7 +52,7 @@ class Visitor:
     foreign: list[str] = field(default_factory=list)  # addresses asked for that are not the studio's
     sent: list[dict[str, Any]] = field(default_factory=list)  # over the WebSocket, but for sound
 
-    def says(self, recording: Path, *, before: float = 0.3, after: float = 4.0) -> None:
+    def says(self, recording: Path, *, before: float = 1.0, after: float = 4.0) -> None:
         """Have the microphone play a recording, with silence around it."""
         with wave.open(str(recording)) as file:
             rate, sound = file.getframerate(), file.readframes(file.getnframes())

@@ -80,7 +80,7 @@ def test_words_appear_while_one_speaks_and_become_a_picture(studio: Visitor, run
     studio.page.mouse.up()
     studio.has_picture()
     picture = told(running, studio.shown())
-    assert picture["transcript"].startswith("paint a red sailboat")  # let go before the end of the sentence
+    assert "red sailboat" in picture["transcript"]
     expect(studio.at("#shown")).to_have_attribute("alt", picture["prompt"])
     assert [each["do"] for each in studio.sent] == ["listen", "stop"]
 
@@ -400,6 +400,7 @@ def test_the_colours_follow_the_system_until_one_chooses(running: Server, visit:
 def test_nothing_is_wider_than_the_screen_nor_too_small_for_a_thumb(studio: Visitor, running: Server) -> None:
     studio.page.route("**/v1/gallery*", _with_long_words)
     studio.page.reload()
+    studio.button("Change it").click()
     for width, height in ((320, 568), (390, 844), (768, 1024), (1440, 900), (2560, 1200)):
         studio.page.set_viewport_size({"width": width, "height": height})
         for view in ("", "gallery", "picture/0000000003", "demo"):
@@ -413,6 +414,7 @@ def test_nothing_is_wider_than_the_screen_nor_too_small_for_a_thumb(studio: Visi
             )
             assert not small, (width, view)
             assert view or studio.at("#mic").evaluate("(mic) => mic.getBoundingClientRect().bottom <= innerHeight")
+    studio.page.unroute_all(behavior="wait")
 
 
 def _with_long_words(route: Route) -> None:

@@ -24,7 +24,8 @@ export class Demo {
     document.body.classList.add("demo");
     show($("leave-demo"), true);
     show($("wall"), true);
-    await document.documentElement.requestFullscreen?.().catch(() => {}); // a browser may refuse: the page fills its window then
+    // Only a press may fill the screen; opened by its address, or refused, demo mode fills the window.
+    if (navigator.userActivation?.isActive ?? true) await document.documentElement.requestFullscreen?.().catch(() => {});
     this.#awake = await navigator.wakeLock?.request("screen").catch(() => null);
     try {
       const { pictures } = await api.gallery({ limit: AROUND });

@@ -49,7 +49,7 @@ export class PicturePage {
   #actions(picture) {
     return el("div", { className: "actions all" },
       button(t.change, "change", () => this.#does.change(picture), { className: "button primary", title: t.changeHelp }),
-      button(t.againShort, "again", () => this.#does.again(picture), { title: t.againHelp }),
+      button(t.again, "again", () => this.#does.again(picture), { title: t.againHelp }),
       button(t.repaint, "same", () => this.#does.repaint(picture), { title: t.repaintHelp }),
       el("a", { className: "button", href: api.file(picture.id, "download=true"), download: "" }, icon("down"), el("span", {}, t.download)),
       button(t.reuse, "sliders", () => this.#does.use(picture), { title: t.useThese }),

@@ -13,6 +13,7 @@ export const START = Object.freeze({
   drafting: false,
   step: null, // {picture, count, index, steps}
   position: 0,
+  working: "", // something long that must be done first: a model is loaded
   shown: null, // the picture on the stage
   batch: [], // the pictures of this request
   change: null, // the picture that the next words change
@@ -48,13 +49,14 @@ const STEPS = {
   opened: (state) => (state.phase === "opening" ? { ...state, phase: "listening" } : state),
   recorded: (state) => ({ ...state, phase: "hearing" }),
   words: (state, { text }) => ({ ...state, words: text }),
-  heard: (state, { transcript }) => ({ ...state, phase: "hearing", words: transcript }),
+  heard: (state, { transcript }) => ({ ...state, phase: "hearing", working: "", words: transcript }),
   cleaned: (state, { prompt, removed }) => ({ ...state, phase: "waiting", words: prompt, removed, final: true }),
   confirm: (state, { prompt }) => ({ ...state, phase: "confirming", words: prompt, final: true }),
   queued: (state, { position }) => ({ ...state, position }),
+  working: (state, { what }) => ({ ...state, working: what }),
   drafted: (state, { preview, index, steps }) => ({ ...state, preview: preview ?? "", drafting: true, step: { picture: 0, count: 1, index, steps } }),
   painted: (state, { preview, picture, count, index, steps }) => ({
-    ...state, phase: "painting", drafting: false, preview: preview ?? state.preview, step: { picture, count, index, steps },
+    ...state, phase: "painting", working: "", drafting: false, preview: preview ?? state.preview, step: { picture, count, index, steps },
   }),
   kept: (state, { picture }) => ({
     ...state, shown: picture, preview: "", batch: [...state.batch, picture], change: state.change && picture, words: picture.prompt,
@@ -66,7 +68,7 @@ const STEPS = {
 };
 
 function rest(state, more) {
-  return { ...state, phase: "done", preview: "", drafting: false, step: null, job: "", ...more };
+  return { ...state, phase: "done", working: "", preview: "", drafting: false, step: null, job: "", ...more };
 }
 
 // Events that say nothing to the stage leave the state as it is; so do those of a sentence that is being cancelled.

@@ -95,7 +95,7 @@ export class Stage {
     const change = () => (session.tell({ event: "change", picture: shown }), $("typed-words").focus());
     $("actions").replaceChildren(
       button(t.change, "change", change, { title: t.changeHelp }),
-      button(t.againShort, "again", () => this.#work.again(shown), { title: t.againHelp }),
+      button(t.again, "again", () => this.#work.again(shown), { title: t.againHelp }),
       el("a", { className: "button", href: `#/picture/${shown.id}` }, button("", "info").firstChild, el("span", {}, t.details)),
       el("a", { className: "button", href: api.file(shown.id, "download=true"), download: "" }, button("", "down").firstChild, el("span", {}, t.download)),
     );
@@ -130,13 +130,13 @@ function setSource(image, source) {
 }
 
 // One line that tells what goes on.
-function happening({ phase, step, position, microphone, drafting, shown, error, batch }) {
+function happening({ phase, step, position, working, microphone, drafting, shown, error, batch }) {
   if (drafting && phase === "listening") return t.drafting;
   const lines = {
     opening: t.opening,
     listening: microphone === "server" ? t.listeningElsewhere : t.speak,
-    hearing: t.hearing,
-    waiting: t.waiting(position),
+    hearing: working ? t.working(working) : t.hearing,
+    waiting: working ? t.working(working) : t.waiting(position),
     cancelling: t.cancelling,
   };
   if (phase === "painting" && step) {
