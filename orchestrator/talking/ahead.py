@@ -56,7 +56,7 @@ class Ahead:
         order = self._order
         if not order:
             return None
-        if self._drafting or order.recipe.transcript != said.transcript:
+        if self._drafting or order.recipe.transcript != said.transcript or not self._painter.begun:
             self._stop()
             return None
         return replace(order, recipe=replace(order.recipe, recording=said.recording), hear=said.seconds)

@@ -58,6 +58,11 @@ class Elsewhere:
         return self._peer is not None and self._peer.answers.poll()
 
     @property
+    def begun(self) -> bool:
+        """Tell whether what was begun is still to be received; an engine that was started anew knows nothing of it."""
+        return self._asked
+
+    @property
     def free(self) -> bool:
         """Tell whether a question would begin at once."""
         return self._quiet(wait=False) and not self._asked and self.loaded
