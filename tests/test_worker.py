@@ -157,6 +157,18 @@ def test_a_dead_engine_is_one_clear_error_and_the_next_request_starts_a_new_one(
     assert counter.ask("pid") != first
 
 
+def test_what_was_begun_is_not_awaited_of_another_engine(counter: Elsewhere) -> None:
+    pid = counter.ask("pid")
+    counter.begin("think", 60.0)
+    assert counter.begun
+    os.kill(pid, signal.SIGKILL)
+    while counter.alive:
+        time.sleep(0.01)
+    counter.load()
+    assert not counter.begun
+    assert counter.ask("pid") != pid
+
+
 def test_unloading_ends_the_child(counter: Elsewhere) -> None:
     pid = counter.ask("pid")
     counter.unload()

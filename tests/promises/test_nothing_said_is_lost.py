@@ -84,7 +84,10 @@ class Run:
 
     def wait(self) -> float:
         """Wait until it has ended and all its processes with it; tell how long it ran."""
-        self.process.wait(60)
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"it hangs; the last that it told: {self.told[-3:]}; with {self.company()}")
         seconds = time.monotonic() - self.begun
         self._reader.join(10)
         assert not left(self.mark), "a process is left"
@@ -136,6 +139,7 @@ def test_whatever_is_killed_nothing_said_is_lost(
         victim = min(company, key=lambda name: (killed[name], random.random()))
         _kill(company[victim])
         killed[victim] += 1
+        print(f"{verb}: killed {victim}")
         run.wait()
         check_run(run, data)
         check(data)
