@@ -50,6 +50,9 @@ bench: $(BIN)/installed-for-tests  ## Measure the engine and press-to-talk
 load: $(BIN)/installed-for-tests  ## Ten thousand requests from fifty clients, engines and server killed on the way
 	$(BIN)/python tests/load.py --requests 10000 --paintings 300 --clients 50
 
+promises: $(BIN)/installed-for-tests  ## Break things many times over to prove what docs/PROMISES.md promises (hours; ONLY=lost: one of them)
+	PROMISES=long nice $(BIN)/python -m pytest --timeout=0 tests/promises $(if $(ONLY),-k $(ONLY))
+
 clean:  ## Remove the environment and what was built
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 

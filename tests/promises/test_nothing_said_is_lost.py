@@ -82,12 +82,12 @@ class Run:
                 found["ffmpeg"] = pid
         return found
 
-    def wait(self) -> float:
+    def wait(self, when: str = "undisturbed") -> float:
         """Wait until it has ended and all its processes with it; tell how long it ran."""
         try:
             self.process.wait(60)
         except subprocess.TimeoutExpired:
-            pytest.fail(f"it hangs; the last that it told: {self.told[-3:]}; with {self.company()}")
+            pytest.fail(f"it hangs {when}; the last that it told: {self.told[-3:]}; with {self.company()}")
         seconds = time.monotonic() - self.begun
         self._reader.join(10)
         assert not left(self.mark), "a process is left"
@@ -117,7 +117,6 @@ def sentence(recording: Path, tmp_path: Path) -> Path:
     return tmp_path / "said.wav"
 
 
-@pytest.mark.timeout(0)
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
 def test_whatever_is_killed_nothing_said_is_lost(
     microphone: Microphone, sentence: Path, isolated: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable
@@ -139,8 +138,7 @@ def test_whatever_is_killed_nothing_said_is_lost(
         victim = min(company, key=lambda name: (killed[name], random.random()))
         _kill(company[victim])
         killed[victim] += 1
-        print(f"{verb}: killed {victim}")
-        run.wait()
+        run.wait(f"after {victim} was killed")
         check_run(run, data)
         check(data)
         assert not list((isolated / "tmp").iterdir())
