@@ -13,7 +13,7 @@ endif
 SHELL_FILES := pipeline.sh shortcut_install.sh .ci/run tests/system.sh
 PYTHON_FILES := orchestrator tests bench models download_model.py remove_parentheses.py
 
-.PHONY: help demo test check format lock convert demo-models bench load clean
+.PHONY: help demo test check format lock convert demo-models bench load promises clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
