@@ -35,7 +35,7 @@ def server(data: Path) -> Iterator[Server]:
         server = Server()
     yield server
     status, complaints = server.end()
-    assert (status, "Traceback" in complaints) == (0, False), complaints
+    assert (status, "Traceback" in complaints, "ERROR" in complaints) == (0, False, False), complaints
 
 
 @pytest.fixture
@@ -312,19 +312,14 @@ def png(width: int, height: int, rows: bytes) -> bytes:
 
 
 def test_a_picture_that_would_fill_the_memory_is_refused(attacked: Server) -> None:
-    bombs = [
-        png(2_500, 2_500, bytes(2_501 * 2_500)),
-        png(30_000, 30_000, b""),
-        png(2**31 - 1, 2**31 - 1, b""),
-        png(8, 8, bytes(50_000_000)),
-    ]
-    for bomb in (*bombs, b"GIF89a" + bytes(100), b"<svg/>", b"%!PS\n(x) run\n", b""):
+    large = [png(2_500, 2_500, bytes(2_501 * 2_500)), png(30_000, 30_000, b""), png(2**31 - 1, 2**31 - 1, b"")]
+    for image in (*large, b"GIF89a" + bytes(100), b"<svg/>", b"%!PS\n(x) run\n"):
         begun = time.monotonic()
-        response = attacked.ask(
-            "POST", "/v1/images/edits", data={"prompt": "a tree", "steps": "1"}, files={"image": bomb}
-        )
+        form = {"prompt": "a tree", "steps": "4"}
+        response = attacked.ask("POST", "/v1/images/edits", data=form, files={"image": image})
         assert time.monotonic() - begun < 5
-        assert 200 <= response.status_code < 500 if bomb is bombs[3] else response.status_code == 400, response.text
+        refused(response, 400)
+        assert response.json()["error"]["param"] == "image"
 
 
 def test_slow_clients_keep_nobody_from_being_served(attacked: Server) -> None:
