@@ -148,7 +148,7 @@ class Gallery:
             index.migrate(self.folder)
             with index.opened(self.folder) as rows, rows.together():
                 added = {path for path, recipe in _pictures(self.folder) if rows.add(path.name, recipe)}
-        return Rebuilt(pictures=len(added), skipped=tuple(sorted(set(self.folder.glob("*.png")) - added)))
+        return Rebuilt(pictures=len(added), skipped=tuple(sorted(set(_named(self.folder)) - added)))
 
     @contextmanager
     def _opened(self) -> Iterator[index.Index]:
@@ -178,10 +178,9 @@ class Gallery:
 
     def _sweep(self) -> None:
         """Delete unfinished files when nobody else is at work, for then nobody will finish them."""
-        with files.lock(files.make_folder(self.folder) / LOCK, wait=False) as alone:
+        with files.lock(files.make_folder(self.folder) / LOCK, wait=False) as alone, suppress(OSError):
             for path in self.folder.glob(f".*{files.PART}") if alone else ():
-                with suppress(OSError):
-                    path.unlink()
+                path.unlink(missing_ok=True)
 
     def _with_source(self, recipe: Recipe, source: Path) -> Recipe:
         parent, digest = png.read_png(source), png.pixels_digest(png.read_pixels(source))
@@ -244,7 +243,10 @@ def _place(output: Path, name: str) -> Path:
 
 def _named(folder: Path) -> Iterator[Path]:
     """Yield the PNG files whose names are text: no row can hold another name."""
-    return (path for path in folder.glob("*.png") if path.name.encode(errors="replace") == os.fsencode(path.name))
+    with suppress(OSError):  # the folder may go at any moment
+        for path in folder.glob("*.png"):
+            if path.name.encode(errors="replace") == os.fsencode(path.name):
+                yield path
 
 
 def _pictures(folder: Path) -> Iterator[tuple[Path, Recipe]]:
