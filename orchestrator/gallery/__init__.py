@@ -148,7 +148,7 @@ class Gallery:
             index.migrate(self.folder)
             with index.opened(self.folder) as rows, rows.together():
                 added = {path for path, recipe in _pictures(self.folder) if rows.add(path.name, recipe)}
-        return Rebuilt(pictures=len(added), skipped=tuple(sorted(set(_named(self.folder)) - added)))
+        return Rebuilt(pictures=len(added), skipped=tuple(sorted(set(self.folder.glob("*.png")) - added)))
 
     @contextmanager
     def _opened(self) -> Iterator[index.Index]:
