@@ -27,6 +27,7 @@ __all__ = ["browser", "microphone", "serve", "visit", "voice"]  # fixtures
 Visit = Callable[..., Visitor]
 THINGS = ("house", "tree", "castle", "rocket", "sailboat")
 SAILBOAT = DEMO / "recordings" / "01.wav"  # paint a red sailboat on the sea at sunset
+HOSTILE = "<img src=x onerror=console.error(1)> " + "Donaudampfschifffahrtsgesellschaft " * 4
 PLAIN = Recipe(
     prompt="", seed=1, steps=3, guidance=3.0, sampler="euler", spacing="trailing", width=64, height=64,
     model="demo-picture", engine="onnx", compute_unit="cpu",
@@ -128,6 +129,45 @@ def test_a_sentence_can_change_the_picture_before_it(studio: Visitor, running: S
     expect(studio.at("#changing")).to_contain_text("night")  # goes on from there
     studio.button("Stop changing it: paint new pictures").click()
     assert not told(running, studio.paints("a green tree"))["parent"]
+
+
+def test_a_picture_that_is_being_changed_is_what_spoken_words_are_painted_from(
+    studio: Visitor, running: Server
+) -> None:
+    first = studio.paints("a red house")
+    studio.button("Change it").click()
+    studio.says(SAILBOAT)
+    studio.at("#mic").click()
+    expect(studio.at("#words")).to_contain_text("sailboat")
+    studio.has_picture()
+    assert told(running, studio.shown())["parent"] == first
+
+
+def test_escape_stops_a_sentence_and_the_next_one_may_come(studio: Visitor, running: Server) -> None:
+    studio.says(SAILBOAT)
+    for _ in range(2):
+        studio.at("#mic").click()
+        expect(studio.at("#now")).to_have_text("Speak now")
+        studio.page.keyboard.press("Escape")
+        expect(studio.at("#now")).to_have_text("")
+        expect(studio.at("#mic")).to_have_attribute("aria-pressed", "false")
+    expect(studio.at("#live")).to_contain_text("Stopped. Nothing was kept.")
+    assert not studio.at("#notes .error").count()
+    running.until(lambda: running.status()["jobs"]["running"] == 0)
+
+
+def test_sound_of_another_rate_is_understood(running: Server, visit: Visit) -> None:
+    # Firefox cannot join its microphone to a context of 16 kHz: the page takes one of the device's own rate.
+    script = (
+        "const join = AudioContext.prototype.createMediaStreamSource;"
+        "AudioContext.prototype.createMediaStreamSource = function (stream) {"
+        " if (this.sampleRate === 16000) throw new DOMException('rates'); return join.call(this, stream); }"
+    )
+    visitor = visit(running.url, script=script)
+    visitor.says(SAILBOAT)
+    visitor.at("#mic").click()
+    expect(visitor.at("#live")).to_contain_text("Heard: paint a red sailboat on the sea at sunset")
+    visitor.has_picture()
 
 
 def test_silence_is_one_clear_line(studio: Visitor, silence: Path) -> None:
@@ -266,6 +306,7 @@ def test_a_removed_picture_is_gone_and_undo_brings_it_back(running: Server, visi
     visitor = visit(f"{running.url}/#/gallery")
     visitor.page.get_by_role("searchbox").fill("rocket num")
     visitor.page.get_by_role("link", name="a rocket number 8", exact=True).click()
+    expect(visitor.at("#picture h1")).to_be_focused()
     visitor.page.keyboard.press("ArrowRight")
     expect(visitor.at("#picture h1")).to_have_text("a rocket number 13")
     visitor.page.keyboard.press("ArrowLeft")
@@ -419,9 +460,7 @@ def test_nothing_is_wider_than_the_screen_nor_too_small_for_a_thumb(studio: Visi
 
 def _with_long_words(route: Route) -> None:
     answer = route.fetch()
-    route.fulfill(
-        response=answer, json=json.loads(answer.text().replace("number", "Donaudampfschifffahrtsgesellschaft " * 4))
-    )
+    route.fulfill(response=answer, json=json.loads(answer.text().replace("number", HOSTILE)))
 
 
 # Trouble
@@ -440,8 +479,11 @@ def test_the_engines_are_told_and_what_to_do_where_a_demo_model_stands_in(studio
 def test_an_ended_server_is_told_with_the_command_that_starts_it(serve: Callable[..., Server], visit: Visit) -> None:
     server = serve()
     studio = visit(server.url)
-    expect(studio.at("#examples")).to_be_visible()
-    server.end()
+    studio.says(SAILBOAT)
+    studio.at("#mic").click()
+    expect(studio.at("#now")).to_have_text("Speak now")
+    server.kill()
+    expect(studio.at("#notes .error")).to_contain_text("connection to the studio was lost")
     studio.writes("a blue house")
     expect(studio.at("#notes .error")).to_contain_text("does not answer")
     expect(studio.at(".banner code")).to_have_text("audio-to-image serve")

@@ -65,7 +65,8 @@ export class Conversation {
       socket.onclose = ({ reason }) => {
         this.#opening = null;
         resolve();
-        if (this.#pending) this.#told({ event: "failed", message: reason || t.connectionLost, hint: t.awayHint, code: "away" });
+        const message = reason || t.connectionLost;
+        if (this.#pending) this.#told({ event: "failed", message, hint: t.awayHint, code: "away" });
       };
     });
     return this.#opening.finally(() => (this.#opening = null));

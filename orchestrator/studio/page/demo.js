@@ -25,7 +25,8 @@ export class Demo {
     show($("leave-demo"), true);
     show($("wall"), true);
     // Only a press may fill the screen; opened by its address, or refused, demo mode fills the window.
-    if (navigator.userActivation?.isActive ?? true) await document.documentElement.requestFullscreen?.().catch(() => {});
+    const pressed = navigator.userActivation?.isActive ?? true;
+    if (pressed) await document.documentElement.requestFullscreen?.().catch(() => {});
     this.#awake = await navigator.wakeLock?.request("screen").catch(() => null);
     try {
       const { pictures } = await api.gallery({ limit: AROUND });
@@ -55,4 +56,6 @@ export class Demo {
   }
 }
 
-const around = (picture) => el("a", { href: `#/picture/${picture.id}`, "aria-label": picture.prompt, title: picture.prompt }, el("img", { src: picture.url, alt: "" }));
+function around({ id, url, prompt }) {
+  return el("a", { href: `#/picture/${id}`, "aria-label": prompt, title: prompt }, el("img", { src: url, alt: "" }));
+}

@@ -29,8 +29,19 @@ export function icon(name) {
   return svg;
 }
 
-export function button(text, iconName, onclick, properties = {}) {
-  return el("button", { type: "button", className: "button", onclick, ...properties }, icon(iconName), el("span", {}, text));
+export function button(text, sign, onclick, properties = {}) {
+  const all = { type: "button", className: "button", onclick, ...properties };
+  return el("button", all, icon(sign), el("span", {}, text));
+}
+
+export function link(text, sign, href, properties = {}) {
+  return el("a", { className: "button", href, ...properties }, icon(sign), el("span", {}, text));
+}
+
+// A button that shows a sign only; `label` is what a screen reader says and a pointer is shown.
+export function round(label, sign, onclick, size = "") {
+  const names = { "aria-label": label, title: label };
+  return el("button", { type: "button", className: `round ${size}`.trim(), onclick, ...names }, icon(sign));
 }
 
 export function show(element, shown) {

@@ -17,8 +17,8 @@ export class Gallery {
   #pictures = new Map(); // all that are shown, by id
 
   constructor() {
-    const watch = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && this.#more(), { rootMargin: "600px" });
-    watch.observe($("more"));
+    const near = ([{ isIntersecting }]) => isIntersecting && this.#more();
+    new IntersectionObserver(near, { rootMargin: "600px" }).observe($("more"));
     $("more").addEventListener("click", () => this.#more());
     $("search").addEventListener("input", () => {
       clearTimeout(this.#typing);
@@ -33,7 +33,6 @@ export class Gallery {
   async search(words) {
     this.#asking?.abort();
     this.#asking = null;
-    Object.assign(this, { words });
     this.#words = words;
     this.#begun = true;
     this.#next = "";
@@ -99,8 +98,9 @@ export class Gallery {
     const count = this.#pictures.size;
     setText($("found"), count ? t.found(count, this.#next !== null, this.#words) : "");
     show($("nothing"), !count);
+    if (count) return;
     const first = el("a", { className: "button primary", href: "#/" }, t.firstOne);
-    if (!count) $("nothing").replaceChildren(this.#words ? t.nothingFound(this.#words) : t.nothingYet, ...(this.#words ? [] : [first]));
+    $("nothing").replaceChildren(...(this.#words ? [t.nothingFound(this.#words)] : [t.nothingYet, first]));
   }
 
   // Put a picture where its time belongs.
@@ -108,7 +108,8 @@ export class Gallery {
     if (this.#pictures.has(picture.id)) return;
     this.#pictures.set(picture.id, picture);
     const tiles = this.#day(picture.made).querySelector("ol");
-    const older = tiles.lastChild?.dataset.made > picture.made ? null : [...tiles.children].find((each) => each.dataset.made < picture.made);
+    const isOldest = tiles.lastChild?.dataset.made > picture.made; // as a rule: pages come newest first
+    const older = isOldest ? null : [...tiles.children].find((each) => each.dataset.made < picture.made);
     tiles.insertBefore(tile(picture), older ?? null);
   }
 
@@ -118,22 +119,24 @@ export class Gallery {
     const found = days.find((each) => each.dataset.day === key);
     if (found) return found;
     const heading = el("h2", { id: `day-${key}` }, dayName(made));
-    const section = el("section", { className: "day", "data-day": key, "aria-labelledby": heading.id }, heading, el("ol", { className: "tiles" }));
+    const tiles = el("ol", { className: "tiles" });
+    const names = { className: "day", "data-day": key, "aria-labelledby": heading.id };
+    const section = el("section", names, heading, tiles);
     $("days").insertBefore(section, days.find((each) => each.dataset.day < key) ?? null);
     return section;
   }
 }
 
-function tile(picture) {
-  return el("li", { "data-id": picture.id, "data-made": picture.made },
-    el("a", { className: "tile", href: `#/picture/${picture.id}` },
-      el("img", { src: picture.url, alt: "", loading: "lazy", decoding: "async", width: picture.width, height: picture.height }),
-      el("span", {}, picture.prompt)));
+function tile({ id, url, made, prompt, width, height }) {
+  const image = el("img", { src: url, alt: "", loading: "lazy", decoding: "async", width, height });
+  const link = el("a", { className: "tile", href: `#/picture/${id}` }, image, el("span", {}, prompt));
+  return el("li", { "data-id": id, "data-made": made }, link);
 }
 
 function dayOf(made) {
   const when = new Date(made);
-  return `${when.getFullYear()}-${String(when.getMonth() + 1).padStart(2, "0")}-${String(when.getDate()).padStart(2, "0")}`;
+  const parts = [when.getFullYear(), when.getMonth() + 1, when.getDate()];
+  return parts.map((part) => String(part).padStart(2, "0")).join("-");
 }
 
 function dayName(made) {

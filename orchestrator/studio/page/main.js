@@ -22,8 +22,7 @@ const meter = new Meter($("meter"));
 const gallery = new Gallery();
 const demo = new Demo(() => (location.hash = "#/"));
 const panel = new Panel(() => setText($("mic-hint"), hint(session.state)));
-const options = () => ({ fields: panel.fields, confirm: panel.confirm, microphone: panel.microphone, refused: () => panel.refused() });
-const work = new Work(session, options, (level) => meter.hear(level));
+const work = new Work(session, panel, (level) => meter.hear(level));
 const stage = new Stage(session, work, hint);
 const status = new Status((choices) => panel.choose(choices));
 const page = new PicturePage({ change, again, repaint, remove, use }, (id) => gallery.beside(id));
@@ -104,7 +103,9 @@ async function route() {
   if (shown === "gallery") scrolled.gallery = scrollY;
   const first = !shown;
   for (const each of ["studio", "gallery", "picture"]) show($(each), each === name);
-  for (const link of document.querySelectorAll("nav [data-view]")) link.setAttribute("aria-current", link.dataset.view === name ? "page" : "false");
+  for (const link of document.querySelectorAll("nav [data-view]")) {
+    link.setAttribute("aria-current", link.dataset.view === name ? "page" : "false");
+  }
   if (view === "demo") demo.open();
   else if (demo.on) demo.close();
   shown = name;
@@ -131,7 +132,10 @@ addEventListener("keydown", (event) => {
 });
 
 $("cancel").addEventListener("click", () => work.cancel());
-$("stop-changing").addEventListener("click", () => (session.tell({ event: "change", picture: null }), $("typed-words").focus()));
+$("stop-changing").addEventListener("click", () => {
+  session.tell({ event: "change", picture: null });
+  $("typed-words").focus();
+});
 $("skip").addEventListener("click", () => $("main").focus());
 $("demo").addEventListener("click", () => (location.hash = "#/demo"));
 
@@ -186,4 +190,4 @@ session.tell({ event: "look", picture: null });
 route();
 status.look();
 tellLost((words) => ((location.hash = "#/"), work.write(words))).catch(failed);
-api.gallery({ limit: 1 }).then(({ pictures }) => pictures.length && !busy(session.state) && session.tell({ event: "look", picture: pictures[0] })).catch(failed);
+api.gallery({ limit: 1 }).then(({ pictures }) => session.tell({ event: "greet", picture: pictures[0] })).catch(failed);

@@ -1,4 +1,5 @@
-// This browser's microphone: `open` takes what to do with each piece of sound; pieces (16 kHz, 16-bit) and levels go out.
+// This browser's microphone: `open` takes what to do with each piece of sound; pieces (16-bit, 16 kHz) and levels go
+// out.
 
 // Why this browser gives no microphone, as far as one can know without asking: "insecure" or "".
 export function barred() {

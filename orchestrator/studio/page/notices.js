@@ -1,7 +1,8 @@
-// What a person should know beside the picture: texts come in; toasts with an undo, lasting notices, and hints to copy go out.
+// What a person should know beside the picture: texts come in; toasts with an undo, lasting notices, and hints that can
+// be copied go out.
 
 import * as api from "./api.js";
-import { $, announce, button, el, icon } from "./dom.js";
+import { $, announce, button, el, round } from "./dom.js";
 import { t } from "./strings.js";
 
 const LASTING = 10_000; // milliseconds that a toast stays, while nobody points at it
@@ -15,8 +16,8 @@ export function command(hint) {
     announce(t.copied);
     currentTarget.classList.add("copied");
   };
-  const button = navigator.clipboard && el("button", { type: "button", className: "round small", onclick: copy, "aria-label": `${t.copy}: ${typed}`, title: t.copy }, icon("copy"));
-  return el("p", { className: "command" }, before.trim(), typed && el("span", {}, el("code", {}, typed), button));
+  const copying = navigator.clipboard && round(`${t.copy}: ${typed}`, "copy", copy, "small");
+  return el("p", { className: "command" }, before.trim(), typed && el("span", {}, el("code", {}, typed), copying));
 }
 
 export function toast(text, action, does) {
@@ -27,7 +28,7 @@ export function toast(text, action, does) {
   };
   const box = el("div", { className: "toast" }, el("p", {}, text),
     action && el("button", { type: "button", className: "button primary", onclick: () => (close(), does()) }, action),
-    el("button", { type: "button", className: "round small", onclick: close, "aria-label": t.dismiss, title: t.dismiss }, icon("close")));
+    round(t.dismiss, "close", close, "small"));
   let timer = 0;
   const stay = () => clearTimeout(timer);
   const go = () => (timer = setTimeout(() => (box.matches(":hover, :focus-within") ? go() : box.remove()), LASTING));
@@ -48,10 +49,18 @@ export function failed(error) {
 export async function tellLost(write) {
   const { jobs } = await api.get("/v1/jobs");
   for (const job of jobs.filter((each) => each.state === "lost")) {
-    const dismiss = () => (box.remove(), api.send("DELETE", `/v1/jobs/${job.id}`).catch(failed));
-    const paint = job.text && button(t.paintIt, "brush", () => (dismiss(), write(job.text)), { className: "button primary" });
-    const box = el("div", { className: "notice", role: "group", "aria-label": t.lost(job.text) }, el("p", {}, t.lost(job.text)), paint,
-      el("button", { type: "button", className: "round", onclick: dismiss, "aria-label": t.dismiss, title: t.dismiss }, icon("close")));
+    const text = t.lost(job.text);
+    const dismiss = () => {
+      box.remove();
+      api.send("DELETE", `/v1/jobs/${job.id}`).catch(failed);
+    };
+    const again = () => {
+      dismiss();
+      write(job.text);
+    };
+    const paint = job.text && button(t.paintIt, "brush", again, { className: "button primary" });
+    const names = { className: "notice", role: "group", "aria-label": text };
+    const box = el("div", names, el("p", {}, text), paint, round(t.dismiss, "close", dismiss));
     $("notices").append(box);
   }
 }

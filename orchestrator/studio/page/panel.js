@@ -1,6 +1,6 @@
 // How to paint and to hear: what there is to choose from comes in; what was chosen goes out, and is remembered.
 
-import { $, el, icon, remember, remembered } from "./dom.js";
+import { $, el, remember, remembered, round } from "./dom.js";
 import { barred } from "./microphone.js";
 import { t } from "./strings.js";
 
@@ -11,7 +11,8 @@ const NUMBERS = {
   seed: { min: 0, max: 2 ** 32 - 2, step: 1, inputMode: "numeric" },
 };
 const COUNTS = [1, 2, 3, 4];
-const WHOLE = new Set(["steps", "guidance", "seed", "count", "strength"]);
+const NUMERIC = new Set(["steps", "guidance", "seed", "count", "strength"]);
+const OURS = new Set(["confirm", "microphone"]); // what the page itself heeds
 const FROM_RECIPE = ["seed", "steps", "guidance", "sampler", "spacing", "negative", "model"];
 
 export class Panel {
@@ -38,9 +39,10 @@ export class Panel {
 
   // What is sent with every request.
   get fields() {
-    const chosen = Object.entries(this.#values).filter(([name, value]) => !["confirm", "microphone"].includes(name) && value !== "");
-    const valid = chosen.filter(([name, value]) => !WHOLE.has(name) || Number.isFinite(Number(value)));
-    return Object.fromEntries(valid.map(([name, value]) => [name, WHOLE.has(name) ? Number(value) : value]));
+    const wrong = ([name, value]) => NUMERIC.has(name) && Number.isNaN(Number(value));
+    const sent = ([name, value]) => !OURS.has(name) && value !== "" && !wrong([name, value]);
+    const typed = ([name, value]) => [name, NUMERIC.has(name) ? Number(value) : value];
+    return Object.fromEntries(Object.entries(this.#values).filter(sent).map(typed));
   }
 
   // This browser gave no microphone.
@@ -83,13 +85,13 @@ export class Panel {
   }
 
   #draw() {
-    const { samplers = [], spacings = [], models = [], speech_models = [], languages = [], defaults = {} } = this.#choices;
+    const { samplers, spacings, models, speech_models, languages, defaults = {} } = this.#choices;
     const close = () => $("panel").close();
     const reset = () => ((this.#values = {}), this.#apply(), this.#draw(), $("panel-title").focus());
     const insecure = barred() && el("p", { className: "quiet" }, t.serverMicrophoneWhy.insecure);
     $("panel").replaceChildren(
       el("div", { className: "sheet-head" }, el("h2", { id: "panel-title", tabIndex: -1 }, t.options),
-        el("button", { type: "button", className: "round", onclick: close, "aria-label": t.close, title: t.close }, icon("close"))),
+        round(t.close, "close", close)),
       el("form", { className: "fields", onsubmit: (event) => (event.preventDefault(), close()) },
         this.#segments("count", t.count, COUNTS.map((count) => [String(count), String(count)]), "1"),
         ...["steps", "guidance"].map((name) => this.#number(name, defaults[name] ?? t.modelsOwn)),
@@ -114,23 +116,27 @@ export class Panel {
   }
 
   #number(name, placeholder) {
-    return this.#field(name, t[name], el("input", { type: "number", name, placeholder, value: this.#values[name] ?? "", ...NUMBERS[name] }));
+    const value = this.#values[name] ?? "";
+    return this.#field(name, t[name], el("input", { type: "number", name, placeholder, value, ...NUMBERS[name] }));
   }
 
   #text(name, label, placeholder) {
-    return this.#field(name, label, el("input", { type: "text", name, placeholder, maxLength: 10_000, value: this.#values[name] ?? "" }));
+    const value = this.#values[name] ?? "";
+    return this.#field(name, label, el("input", { type: "text", name, placeholder, maxLength: 10_000, value }));
   }
 
   #range(name, standard) {
     const range = el("input", { type: "range", name, min: 0, max: 1, step: 0.05, "aria-describedby": "option-ends" });
     range.value = this.#values[name] || standard;
     const field = this.#field(name, t[name], range);
-    field.append(el("span", { className: "ends quiet", id: "option-ends" }, el("span", {}, t.less), el("span", {}, t.more)));
+    const ends = [el("span", {}, t.less), el("span", {}, t.more)];
+    field.append(el("span", { className: "ends quiet", id: "option-ends" }, ...ends));
     return field;
   }
 
-  #select(name, label, choices, standard, shown = (choice) => choice) {
-    const own = el("option", { value: "" }, standard && standard !== "auto" ? t.itsOwn(shown(standard)) : name === "language" ? t.byItself : t.modelsOwn);
+  #select(name, label, choices = [], standard = "", shown = (choice) => choice) {
+    const usual = { "": t.modelsOwn, auto: t.byItself }[standard ?? ""] ?? t.itsOwn(shown(standard));
+    const own = el("option", { value: "" }, usual);
     const options = choices.map((each) => each?.name ?? each).filter((each) => each !== "auto");
     const select = el("select", { name }, own, ...options.map((each) => el("option", { value: each }, shown(each))));
     select.value = this.#values[name] ?? "";
@@ -139,8 +145,8 @@ export class Panel {
 
   #segments(name, label, choices, standard, disabled = false) {
     const chosen = this.#values[name] || standard;
-    const radios = choices.map(([value, text]) =>
-      el("label", {}, el("input", { type: "radio", name, value, checked: value === chosen, disabled }), el("span", {}, text)));
+    const radio = (value) => el("input", { type: "radio", name, value, checked: value === chosen, disabled });
+    const radios = choices.map(([value, text]) => el("label", {}, radio(value), el("span", {}, text)));
     return el("fieldset", { className: "field segments" }, el("legend", {}, label), el("div", {}, ...radios));
   }
 }

@@ -25,8 +25,8 @@ const RESTING = new Set(["idle", "done", "failed"]);
 
 export const busy = (state) => !RESTING.has(state.phase);
 
-// The page's own events: `asked` begins, `confirmed` answers, `cancelling`, `look` shows a picture, `choose` one of
-// several, `change` has the next words change one, `forget` one that was removed.
+// The page's own events: `asked` begins, `confirmed` answers, `cancelling`, `look` shows a picture, `greet` the last
+// one when the page opens, `choose` one of several, `change` has the next words change one, `forget` one that is gone.
 const STEPS = {
   asked: (state, { via, words = "", microphone = "page" }) => ({
     ...START, shown: state.shown, change: state.change, via, words, microphone, final: Boolean(words),
@@ -34,7 +34,8 @@ const STEPS = {
   }),
   confirmed: (state, { words }) => ({ ...state, phase: "waiting", words, removed: [], drafting: false }),
   cancelling: (state) => ({ ...state, phase: "cancelling" }),
-  look: (state, { picture }) => (busy(state) ? state : { ...START, shown: picture, words: picture?.prompt ?? "", final: true, phase: picture ? "done" : "idle" }),
+  look: (state, { picture }) => (busy(state) ? state : looking(picture)),
+  greet: (state, { picture }) => (state.phase === "idle" && !state.shown && picture ? looking(picture) : state),
   choose: (state, { picture }) => ({ ...state, shown: picture, change: state.change && picture }),
   change: (state, { picture }) => ({ ...state, change: picture }),
   forget: (state, { id }) => ({
@@ -54,18 +55,30 @@ const STEPS = {
   confirm: (state, { prompt }) => ({ ...state, phase: "confirming", words: prompt, final: true }),
   queued: (state, { position }) => ({ ...state, position }),
   working: (state, { what }) => ({ ...state, working: what }),
-  drafted: (state, { preview, index, steps }) => ({ ...state, preview: preview ?? "", drafting: true, step: { picture: 0, count: 1, index, steps } }),
+  drafted: (state, { preview, index, steps }) => ({
+    ...state, preview: preview ?? "", drafting: true, step: { picture: 0, count: 1, index, steps },
+  }),
   painted: (state, { preview, picture, count, index, steps }) => ({
-    ...state, phase: "painting", working: "", drafting: false, preview: preview ?? state.preview, step: { picture, count, index, steps },
+    ...state, phase: "painting", working: "", drafting: false,
+    preview: preview ?? state.preview, step: { picture, count, index, steps },
   }),
   kept: (state, { picture }) => ({
-    ...state, shown: picture, preview: "", batch: [...state.batch, picture], change: state.change && picture, words: picture.prompt,
+    ...state, shown: picture, preview: "", batch: [...state.batch, picture],
+    change: state.change && picture, words: picture.prompt,
   }),
-  note: (state, { text, hint }) => ({ ...state, notes: [...state.notes.filter((each) => each.text !== text), { text, hint }] }),
+  note: (state, { text, hint }) => ({
+    ...state, notes: [...state.notes.filter((each) => each.text !== text), { text, hint }],
+  }),
   done: (state) => rest(state, state.batch.length ? {} : { words: state.shown?.prompt ?? "" }),
   failed: (state, { message, hint, code }) =>
-    rest(state, code === "cancelled" ? { phase: "idle", words: state.shown?.prompt ?? "", removed: [] } : { phase: "failed", error: { message, hint, code } }),
+    code === "cancelled"
+      ? rest(state, { phase: "idle", words: state.shown?.prompt ?? "", removed: [] })
+      : rest(state, { phase: "failed", error: { message, hint, code } }),
 };
+
+function looking(picture) {
+  return { ...START, shown: picture, words: picture?.prompt ?? "", final: true, phase: picture ? "done" : "idle" };
+}
 
 function rest(state, more) {
   return { ...state, phase: "done", working: "", preview: "", drafting: false, step: null, job: "", ...more };

@@ -1,7 +1,7 @@
 // Draws the session: its state comes in; the picture, the words, what goes on and what may be done go out.
 
 import * as api from "./api.js";
-import { $, announce, button, el, setText, show } from "./dom.js";
+import { $, announce, button, el, link, setText, show } from "./dom.js";
 import { busy } from "./session.js";
 import { command } from "./notices.js";
 import { t } from "./strings.js";
@@ -23,7 +23,11 @@ export class Stage {
       if (state.phase !== before.phase) this.#focus(state, before);
       speak(state, before, event);
     });
-    $("examples").append(el("p", { className: "quiet" }, t.examplesTitle), ...t.examples.map((words) => el("button", { type: "button", className: "example", onclick: () => work.write(words) }, words)));
+    const example = (words) => {
+      const onclick = () => work.write(words);
+      return el("button", { type: "button", className: "example", onclick }, words);
+    };
+    $("examples").append(el("p", { className: "quiet" }, t.examplesTitle), ...t.examples.map(example));
   }
 
   #picture({ shown, preview, step, phase, drafting }) {
@@ -65,8 +69,9 @@ export class Stage {
 
   #notes({ notes, error }) {
     const last = new Map(notes.map(({ hint }, index) => [hint, index])); // the same hint is told once
-    const lines = notes.map(({ text, hint }, index) => el("li", {}, el("p", {}, text), last.get(hint) === index ? command(hint) : null));
-    if (error) lines.unshift(el("li", { className: "error" }, el("p", {}, error.message), command(error.hint)));
+    const line = (text, hint, className) => el("li", { className }, el("p", {}, text), command(hint));
+    const lines = notes.map(({ text, hint }, index) => line(text, last.get(hint) === index ? hint : ""));
+    if (error) lines.unshift(line(error.message, error.hint, "error"));
     $("notes").replaceChildren(...lines);
   }
 
@@ -92,23 +97,27 @@ export class Stage {
     const { shown } = state;
     show($("actions"), Boolean(shown) && !busy(state));
     if (!shown) return;
-    const change = () => (session.tell({ event: "change", picture: shown }), $("typed-words").focus());
+    const change = () => {
+      session.tell({ event: "change", picture: shown });
+      $("typed-words").focus();
+    };
     $("actions").replaceChildren(
       button(t.change, "change", change, { title: t.changeHelp }),
       button(t.again, "again", () => this.#work.again(shown), { title: t.againHelp }),
-      el("a", { className: "button", href: `#/picture/${shown.id}` }, button("", "info").firstChild, el("span", {}, t.details)),
-      el("a", { className: "button", href: api.file(shown.id, "download=true"), download: "" }, button("", "down").firstChild, el("span", {}, t.download)),
+      link(t.details, "info", `#/picture/${shown.id}`),
+      link(t.download, "down", api.file(shown.id, "download=true"), { download: "" }),
     );
   }
 
   #batch({ batch, shown }, session) {
     show($("batch"), batch.length > 1);
-    const look = (picture) => session.state.batch.length && !busy(session.state) && session.tell({ event: "choose", picture });
-    $("batch").replaceChildren(...batch.map((picture, index) => {
-      const label = t.nth(index + 1, picture.prompt);
-      const chosen = picture.id === shown?.id;
-      return el("li", {}, el("button", { type: "button", onclick: () => look(picture), "aria-label": label, "aria-pressed": String(chosen) }, el("img", { src: picture.url, alt: "" })));
-    }));
+    const small = (picture, index) => {
+      const pressed = String(picture.id === shown?.id);
+      const names = { type: "button", "aria-label": t.nth(index + 1, picture.prompt), "aria-pressed": pressed };
+      const onclick = () => busy(session.state) || session.tell({ event: "choose", picture });
+      return el("li", {}, el("button", { ...names, onclick }, el("img", { src: picture.url, alt: "" })));
+    };
+    $("batch").replaceChildren(...batch.map(small));
   }
 
   // The button that had the focus may be hidden now: its place keeps it.
@@ -116,10 +125,12 @@ export class Stage {
     if (phase === "confirming") {
       $("confirm-words").value = words;
       $("confirm-words").focus();
-    } else if (busy(before) && [document.body, $("mic"), $("cancel"), $("confirm-words")].includes(document.activeElement)) {
-      const place = $("cancel").hidden ? $("mic") : $("cancel");
-      if (document.activeElement !== place) place.focus({ preventScroll: true });
+      return;
     }
+    const focused = document.activeElement;
+    if (!busy(before) || ![document.body, $("mic"), $("cancel"), $("confirm-words")].includes(focused)) return;
+    const place = $("cancel").hidden ? $("mic") : $("cancel");
+    if (focused !== place) place.focus({ preventScroll: true });
   }
 }
 
@@ -140,7 +151,8 @@ function happening({ phase, step, position, working, microphone, drafting, shown
     cancelling: t.cancelling,
   };
   if (phase === "painting" && step) {
-    return step.count > 1 ? t.stepOf(step.index, step.steps, step.picture + 1, step.count) : t.step(step.index, step.steps);
+    const { index, steps, picture, count } = step;
+    return count > 1 ? t.stepOf(index, steps, picture + 1, count) : t.step(index, steps);
   }
   const paint = shown?.timings?.paint;
   return lines[phase] ?? (phase === "done" && batch.length && paint && !error ? t.painted(paint) : "");
@@ -153,5 +165,7 @@ function speak(state, before, { event }) {
   else if (event === "note") announce(state.notes.at(-1).text);
   else if (event === "kept") announce(t.paintedLive(state.shown.prompt));
   else if (event === "failed") announce(state.error ? `${state.error.message} ${state.error.hint ?? ""}` : t.cancelled);
-  else if (state.phase !== before.phase) announce({ listening: t.speak, painting: t.paintingLive, hearing: t.hearing }[state.phase] ?? "");
+  else if (state.phase !== before.phase) announce(BEGUN[state.phase]);
 }
+
+const BEGUN = { listening: t.speak, painting: t.paintingLive, hearing: t.hearing };

@@ -1,7 +1,7 @@
 // The engines at a glance: GET /v1/status comes in while the page can be seen; a chip, a sheet and a banner go out.
 
 import * as api from "./api.js";
-import { $, el, icon, setText, show } from "./dom.js";
+import { $, el, round, setText, show } from "./dom.js";
 import { command } from "./notices.js";
 import { t } from "./strings.js";
 
@@ -56,11 +56,12 @@ export class Status {
   }
 
   #sheet(status) {
-    const close = el("button", { type: "button", className: "round", onclick: () => $("engines").close(), "aria-label": t.close, title: t.close }, icon("close"));
+    const close = round(t.close, "close", () => $("engines").close());
     const head = el("div", { className: "sheet-head" }, el("h2", { id: "engines-title" }, t.status), close);
     const body = status ? Object.entries(status.engines).map(engine) : [el("p", {}, t.away), command(t.awayHint)];
     const { running, waiting, most } = status?.jobs ?? {};
-    const foot = status && el("p", { className: "quiet" }, t.queue(running, waiting, most), el("br"), `${t.name} ${status.version}`);
+    const lines = status && [t.queue(running, waiting, most), el("br"), `${t.name} ${status.version}`];
+    const foot = lines && el("p", { className: "quiet" }, ...lines);
     const focused = $("engines").contains(document.activeElement);
     $("engines").replaceChildren(...[head, ...body, foot].filter(Boolean));
     if (focused) close.focus();
@@ -72,13 +73,15 @@ export class Status {
     const [name, missing] = Object.entries(status?.engines ?? {}).find(([, each]) => each.state === "missing") ?? [];
     if (status && !missing) return;
     const text = status ? t.missingBanner(t.engines[name]) : t.away;
-    $("notices").prepend(el("div", { className: "notice banner", role: "group", "aria-label": text }, el("div", {}, el("p", {}, text), command(status ? missing.hint : t.awayHint))));
+    const told = el("div", {}, el("p", {}, text), command(status ? missing.hint : t.awayHint));
+    $("notices").prepend(el("div", { className: "notice banner", role: "group", "aria-label": text }, told));
   }
 }
 
 function engine([name, { model, demo, state, waiting, hint }]) {
   const tag = demo && el("span", { className: "tag" }, t.demoModel);
-  const line = [t.states[state] ?? state, t.stateHints[state], waiting ? t.waitingJobs(waiting) : ""].filter(Boolean).join(", ");
+  const parts = [t.states[state] ?? state, t.stateHints[state], waiting ? t.waitingJobs(waiting) : ""];
+  const line = parts.filter(Boolean).join(", ");
   return el("section", { className: "engine", "data-state": state },
     el("h3", {}, el("span", { className: "dot", "aria-hidden": "true" }), t.engines[name] ?? name),
     el("p", {}, model || "–", " ", tag), el("p", { className: "quiet" }, line),

@@ -81,8 +81,12 @@ export const t = {
   // microphones
   serverMicrophone: "Records with the microphone of the machine that serves this page",
   serverMicrophoneWhy: {
-    insecure: "A browser gives its microphone only to https or localhost, so the button records with the microphone of the machine that serves this page.",
-    refused: "This browser gives no microphone, so the button now records with the microphone of the machine that serves this page. Hold it again to talk.",
+    insecure:
+      "A browser gives its microphone only to https or localhost, so the button records with the microphone of the " +
+      "machine that serves this page.",
+    refused:
+      "This browser gives no microphone, so the button now records with the microphone of the machine that serves " +
+      "this page. Hold it again to talk.",
   },
 
   // how to paint
@@ -118,7 +122,7 @@ export const t = {
   states: { cold: "asleep", loading: "loading", warm: "ready", busy: "working", missing: "missing" },
   stateHints: { cold: "wakes with the first picture" },
   chip: {
-    ready: "Ready", asleep: "Asleep", loading: "Loading", busy: "Working", missing: "No model", away: "Not running", unknown: "…",
+    ready: "Ready", asleep: "Asleep", loading: "Loading", busy: "Working", missing: "No model", away: "Not running",
   },
   waits: "waiting",
   waitingJobs: (count) => `${count} waiting`,
@@ -133,7 +137,10 @@ export const t = {
   // the gallery
   search: "Search",
   searchPlaceholder: "Search what was said",
-  found: (count, more, words) => (words ? `${count}${more ? "+" : ""} found for “${words}”` : many(`${count}${more ? "+" : ""}`, "picture", "pictures")),
+  found: (count, more, words) => {
+    const shown = more ? `${count}+` : count;
+    return words ? `${shown} found for “${words}”` : many(shown, "picture", "pictures");
+  },
   nothingFound: (words) => `No picture has the words “${words}”.`,
   nothingYet: "Every picture you paint is kept here.",
   firstOne: "Paint the first one",
@@ -148,7 +155,7 @@ export const t = {
   older: "Older picture",
   heard: "Heard",
   nothingRemoved: "The filter took nothing from it.",
-  filterRemoved: "The filter took out",
+  filterRemoved: "The filter took out:",
   typed: "These words were typed.",
   recipe: "Recipe",
   made: "Made",
@@ -166,7 +173,10 @@ export const t = {
   changeHelp: "Say or type what should be different",
 
   // what was cut short
-  lost: (words) => (words ? `The studio stopped before this was painted: “${words}”` : "The studio stopped before a picture was painted."),
+  lost: (words) =>
+    words
+      ? `The studio stopped before this was painted: “${words}”`
+      : "The studio stopped before a picture was painted.",
   paintIt: "Paint it",
   failed: "That did not work.",
 };

@@ -10,7 +10,7 @@ const PATIENCE = 4_000; // milliseconds that a cancelled sentence may take to en
 
 export class Work {
   #session;
-  #options; // () => {fields, confirm, microphone}
+  #options; // {fields, confirm, microphone, refused}
   #conversation = new Conversation((event) => this.#told(event));
   #microphone = null;
   #request = null; // of what is asked by HTTP
@@ -26,7 +26,7 @@ export class Work {
   // Begin a sentence.
   async talk() {
     if (busy(this.#session.state)) return;
-    const { fields, confirm, microphone } = this.#options();
+    const { fields, confirm, microphone } = this.#options;
     const where = barred() ? "server" : microphone;
     this.#session.tell({ event: "asked", via: "talk", microphone: where });
     try {
@@ -55,7 +55,7 @@ export class Work {
   // Words that were typed.
   write(prompt) {
     const { change } = this.#session.state;
-    return this.#ask({ ...this.#options().fields, prompt, ...(change && { refine: change.id }) }, prompt);
+    return this.#ask({ ...this.#options.fields, prompt, ...(change && { refine: change.id }) }, prompt);
   }
 
   again(picture) {
@@ -116,7 +116,7 @@ export class Work {
   // Without the browser's microphone the machine's own is the next best: said first, used when asked again.
   #refused() {
     this.#microphone = null;
-    this.#options().refused();
+    this.#options.refused();
     this.#session.tell({ event: "failed", code: "cancelled" });
     this.#session.tell({ event: "note", text: t.serverMicrophoneWhy.refused, hint: "" });
   }
