@@ -305,6 +305,7 @@ def test_the_gallery_goes_on_as_one_scrolls_by_day_and_is_searched_as_one_types(
 def test_a_removed_picture_is_gone_and_undo_brings_it_back(running: Server, visit: Visit) -> None:
     visitor = visit(f"{running.url}/#/gallery")
     visitor.page.get_by_role("searchbox").fill("rocket num")
+    expect(visitor.at("#found")).to_contain_text("24 found")
     visitor.page.get_by_role("link", name="a rocket number 8", exact=True).click()
     expect(visitor.at("#picture h1")).to_be_focused()
     visitor.page.keyboard.press("ArrowRight")

@@ -34,8 +34,8 @@ export class Gallery {
     this.#asking?.abort();
     this.#asking = null;
     this.#words = words;
-    this.#begun = true;
     this.#next = "";
+    this.#begun = !$("gallery").hidden; // one who has gone on before the words were typed out gets them on coming back
     await this.#more(true);
   }
 
