@@ -14,6 +14,7 @@ import wave
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 from random import Random
 
@@ -87,7 +88,10 @@ class Run:
         try:
             self.process.wait(60)
         except subprocess.TimeoutExpired:
-            pytest.fail(f"it hangs {when}; the last that it told: {self.told[-3:]}; with {self.company()}")
+            company = self.company()
+            for pid in company.values():
+                _kill(pid)
+            pytest.fail(f"it hangs {when}; the last that it told: {self.told[-3:]}; with {company}")
         seconds = time.monotonic() - self.begun
         self._reader.join(10)
         assert not left(self.mark), "a process is left"
@@ -126,14 +130,14 @@ def test_whatever_is_killed_nothing_said_is_lost(
     monkeypatch.setenv("TMPDIR", str(isolated / "tmp"))
     undisturbed = {verb: Run(verb, sentence, microphone).wait() for verb in VERBS}
     check(data)
-    for number in range(often(6, 200)):
-        verb = TURNS[number % len(TURNS)]
+    verbs = cycle(TURNS)
+    while killed.total() < often(6, 200):
+        verb = next(verbs)
         run = Run(verb, sentence, microphone)
         time.sleep(random.uniform(0.0, undisturbed[verb]))
         company = run.company()
         if not company:  # it was done already
             run.wait()
-            killed["nobody, for all was done"] += 1
             continue
         victim = min(company, key=lambda name: (killed[name], random.random()))
         _kill(company[victim])
