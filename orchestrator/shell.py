@@ -72,7 +72,9 @@ def run(args: Sequence[str], *, stdin: bytes = b"", seconds: float = 30.0) -> su
             args, input=stdin, capture_output=True, timeout=seconds, start_new_session=True, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise AudioToImageError(f"{Path(args[0]).name} did not answer within {seconds:g} s") from error
+        raise AudioToImageError(
+            f"{Path(args[0]).name} did not answer within {seconds:g} s", "audio-to-image doctor"
+        ) from error
     except OSError as error:
         raise _not_startable(args[0], error) from error
 

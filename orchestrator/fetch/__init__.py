@@ -139,7 +139,10 @@ def _wanted(model: Model, listing: Listing, known: Seen | None) -> tuple[Wanted,
     chosen = [remote for remote in listing.files if _matches(remote.path, model.files, model.without)]
     for remote in chosen:
         if not seen.safe(remote.path) or remote.path.endswith(files.PART):
-            raise HubError(f"{listing.repository} lists a file that would leave its folder: {remote.path!r}")
+            raise HubError(
+                f"{listing.repository} lists a file that would leave its folder: {remote.path!r}",
+                "another model: audio-to-image models list",
+            )
     unmet = [pattern for pattern in model.files if not any(fnmatchcase(each.path, pattern) for each in chosen)]
     if unmet:
         raise HubError(f"{listing.repository} has no {unmet[0]}", "audio-to-image models list")

@@ -124,7 +124,7 @@ def _translated(what: str, *, begun: bool = False) -> Iterator[None]:
     except errors.HfHubHTTPError as error:
         raise _refused(what, error, error.response.headers, error.response.status_code) from error
     except errors.HFValidationError as error:
-        raise HubError(f"the hub has no {what}: {error}") from error
+        raise HubError(f"the hub has no {what}: {error}", "audio-to-image models list") from error
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         reason = str(error) or type(error).__name__
         passing = isinstance(error, httpx2.TimeoutException | httpx2.NetworkError | httpx2.ProtocolError)
