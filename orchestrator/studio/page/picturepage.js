@@ -76,7 +76,7 @@ function heard({ transcript, removed }) {
 
 // A bar of the stages, each as wide as it took, and the same as words.
 function timings(picture) {
-  const stages = Object.entries(picture.timings ?? {}).filter(([, seconds]) => seconds > 0);
+  const stages = Object.entries(picture.timings ?? {}).filter(([, seconds]) => seconds >= 0.05);
   if (!stages.length) return null;
   const bar = el("div", { className: "bars", "aria-hidden": "true" }, ...stages.map(([name, seconds]) => {
     const part = el("span", { className: name });
