@@ -48,12 +48,25 @@ _SPLIT = re.compile(r"(\{[^{}]*\})")
 
 def sites() -> set[Site]:
     """Read the code for every error in it."""
-    return {site for path in PACKAGE.rglob("*.py") for site in _sites(path)}
+    trees = {path: ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
+    classes = [each for tree in trees.values() for each in ast.walk(tree) if isinstance(each, ast.ClassDef)]
+    kinds, before = {"AudioToImageError"}, 0
+    while len(kinds) > before:  # until no class is found whose parent is one
+        before = len(kinds)
+        kinds |= {
+            each.name for each in classes if each.bases and set(map(ast.unparse, each.bases)) <= kinds and _begins(each)
+        }
+    return {site for path, tree in trees.items() for site in _sites(path, tree, kinds)}
 
 
-def _sites(path: Path) -> Iterator[Site]:
+def _begins(kind: ast.ClassDef) -> bool:
+    """Tell whether an error of this kind is made with its message first; one of a field is its sender's affair."""
+    made = (each for each in kind.body if isinstance(each, ast.FunctionDef) and each.name == "__init__")
+    return all(each.args.args[1].arg == "message" for each in made)
+
+
+def _sites(path: Path, tree: ast.AST, kinds: set[str]) -> Iterator[Site]:
     module = path.relative_to(PACKAGE).with_suffix("").as_posix().removesuffix("/__init__")
-    kinds = {"AudioToImageError", "Misuse", "NoSpeech", "ModelMissing", "Cancelled", "Busy", "HubError", "NotARecipe"}
 
     def walk(node: ast.AST, function: str) -> Iterator[Site]:
         for child in ast.iter_child_nodes(node):
@@ -69,7 +82,7 @@ def _sites(path: Path) -> Iterator[Site]:
                 yield Site(module=module, function=function, message=_shape(child.args[0]))
             yield from walk(child, inner)
 
-    return walk(ast.parse(path.read_text()), "")
+    return walk(tree, "")
 
 
 def _shape(message: ast.expr) -> str:
@@ -130,6 +143,9 @@ def read_table() -> dict[str, str]:
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         notes = Path(name) / "notes"
+        notes.touch()
+        notes.chmod(0o666)  # also programs that run as somebody else take them
+        Path(name).chmod(0o755)
         (Path(name) / "sitecustomize.py").write_text(STARTED)
         path = os.pathsep.join((name, str(Path(__file__).parent), str(ROOT)))
         environment = os.environ | {NOTES: str(notes), "PYTHONPATH": path}
