@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
+import psutil
 import pytest
 from conftest import DEMO
 from serving import Server
@@ -364,3 +365,17 @@ def test_a_small_answer_does_not_wait_for_the_network(attacked: Server) -> None:
     for _ in range(50):
         attacked.ask("GET", "/nowhere")
     assert time.monotonic() - begun < 1, "40 ms each: small packets are held back"
+
+
+def test_sound_without_end_does_not_fill_the_memory(attacked: Server) -> None:
+    process, said = psutil.Process(attacked.process.pid), RECORDING.read_bytes()[44:] + bytes(64_000)
+    with connect(attacked.url.replace("http", "ws") + "/v1/talk") as page:
+        page.send(json.dumps({"do": "listen", "microphone": "page", "confirm": True}))
+        for start in range(0, len(said), 3_200):
+            page.send(said[start : start + 3_200])
+        while json.loads(page.recv(timeout=30))["event"] != "confirm":
+            pass
+        before = process.memory_info().rss
+        for _ in range(1_500):
+            page.send(bytes(100_000))
+        assert process.memory_info().rss - before < 50_000_000

@@ -22,7 +22,7 @@ from orchestrator.engines import Line
 from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery
-from orchestrator.sound import Samples
+from orchestrator.sound import SAMPLE_BYTES, SAMPLE_RATE, Samples
 from orchestrator.studio import asked, story
 from orchestrator.studio.jobs import Job, Jobs
 from orchestrator.studio.microphone import Microphone
@@ -30,21 +30,24 @@ from orchestrator.talking import Made, Talk, made_before
 
 TICK = 0.1  # seconds between two looks at whether someone has cancelled
 PATIENCE = 8.0  # seconds without a sound from the page
-LONGEST_BLOCK = 16_000 * 2 * 5  # bytes: five seconds, more than any page gathers
+LONGEST_BLOCK = SAMPLE_RATE * SAMPLE_BYTES * 5  # bytes: five seconds, more than any page gathers
 FIELDS = ("do", "microphone", "confirm", "refine", "image", *asked.PAINTING, *asked.HEARING)
 
 
 class Sentence:
     """One sentence under way: what the page sends goes in here, the job's thread takes it out."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, seconds: float) -> None:
         self.job = job
         self.stop = record.Stop()
+        self._room = int(seconds * SAMPLE_RATE * SAMPLE_BYTES) + LONGEST_BLOCK  # no sentence takes more sound
         self._blocks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._prompts: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def hear(self, block: bytes) -> None:
-        self._blocks.put(block)
+        if block and len(block) <= self._room:
+            self._room -= len(block)
+            self._blocks.put(block)
 
     def paint(self, prompt: str) -> None:
         self._prompts.put(prompt)
@@ -131,7 +134,7 @@ class Conversation:
         asked.only(asks, FIELDS)
         settings = asked.chosen(self._jobs.settings, asks)
         job = Job(what="talk")
-        sentence = Sentence(job)
+        sentence = Sentence(job, settings.seconds)
         gallery, image = Gallery(settings.gallery), ""
         if asks.get("image"):
             image = str((await run_in_threadpool(asked.kept, gallery, asks["image"])).path)
