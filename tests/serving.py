@@ -71,9 +71,9 @@ class Server:
         return self
 
     def kill(self) -> None:
-        self.client.close()
         self.process.kill()
         self.process.communicate()
+        self.client.close()
 
     def end(self) -> tuple[int, str]:
         """End it as a person does; tell its status and what it complained of."""

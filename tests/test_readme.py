@@ -16,7 +16,8 @@ __all__ = ["serve"]  # a fixture
 
 CHECKOUT = Path(__file__).parent.parent
 README = (CHECKOUT / "README.md").read_text()
-BLOCKS = re.findall(r"(?:^    .+\n)+", README, flags=re.MULTILINE)
+PROSE = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+BLOCKS = re.findall(r"(?:^    .+\n)+", PROSE, flags=re.MULTILINE)
 COMMANDS = [line.strip().removeprefix("$ ") for block in BLOCKS for line in block.splitlines()]
 PROGRAM = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 ELSEWHERE = (

@@ -95,6 +95,7 @@ def _run(served: ASGIApp, listener: socket.socket, jobs: Jobs) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # no proxy stands before us, and a guard compares what they say
     )
     with suppress(KeyboardInterrupt):  # that is how one ends it
         _Server(config, jobs).run(sockets=[listener])
