@@ -7,6 +7,7 @@ of `jobs`, which are clients of that door like any other program of the same per
 from __future__ import annotations
 
 import errno
+import logging
 import secrets
 import socket
 import threading
@@ -84,6 +85,7 @@ class _Server(uvicorn.Server):
 
 
 def _run(served: ASGIApp, listener: socket.socket, jobs: Jobs) -> None:
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # what a client sends wrongly is the client's news
     config = uvicorn.Config(
         served,
         http=Impatient,

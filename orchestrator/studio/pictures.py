@@ -40,7 +40,7 @@ async def create(request: Request) -> Response:
     upload = wanted.file("file")
     path = await asked.store(upload, jobs.folder / f"{job.id}.sound", jobs.settings.most_upload) if upload else None
     try:
-        settings, work = _plan(jobs.settings, wanted, path)
+        settings, work = _plan(job, jobs.settings, wanted, path)
         jobs.start(job, _tidied(work, path), settings)
     except AudioToImageError:
         if path:
@@ -101,7 +101,7 @@ def refining(gallery: Gallery, wanted: object) -> Kept | None:
     return None if wanted in NOTHING else asked.kept(gallery, wanted)
 
 
-def _plan(settings: Settings, wanted: Asked, path: Path | None) -> tuple[Settings, Work]:
+def _plan(job: Job, settings: Settings, wanted: Asked, path: Path | None) -> tuple[Settings, Work]:
     """Tell with which settings to do what."""
     fields = wanted.fields
     given = [name for name in WAYS if fields.get(name) not in NOTHING or (name == "file" and path)]
@@ -110,7 +110,9 @@ def _plan(settings: Settings, wanted: Asked, path: Path | None) -> tuple[Setting
     for way in ("repaint", "again"):
         if way in given:
             _alone(way, given)
-            return _anew(chosen, fields, asked.kept(gallery, fields[way]), same=way == "repaint")
+            kept = asked.kept(gallery, fields[way])
+            job.text = kept.recipe.prompt
+            return _anew(chosen, fields, kept, same=way == "repaint")
     if ("prompt" in given) == ("file" in given):
         raise Misuse("the request needs either a prompt or a file", asked.EXAMPLE)
     before = refining(gallery, fields.get("refine"))
