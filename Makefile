@@ -22,7 +22,7 @@ demo: $(BIN)/installed  ## Set up, and turn a recording that ships with the proj
 	@$(BIN)/audio-to-image picture --seed 11 models/demo/recordings/01.wav
 
 test: $(BIN)/installed-for-tests check  ## Set up what the tests need; lint, types, shell checks and the whole suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(BIN)/installed-for-tests  ## Lint, types and shell checks
 	$(BIN)/ruff format --check $(PYTHON_FILES)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -22,6 +23,9 @@ from orchestrator.errors import Misuse
 
 APP = "audio-to-image"
 ENVIRONMENT = "AUDIO_TO_IMAGE_"
+
+
+LEAST = {"silence": 0, "idle": 0, "queue": 1, "most_upload": 1, "most_seconds": 0, "most_pixels": 1}
 
 
 def default_data() -> Path:
@@ -65,6 +69,12 @@ class Settings:
     most_pixels: int = 4_000_000  # of a picture in one
     output: Path | None = None
     data: Path = field(default_factory=default_data)
+
+    def __post_init__(self) -> None:
+        for name, least in LEAST.items():
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= least):
+                raise Misuse(f"{name} must be {least} or more, not {value:g}", f"{getattr(type(self), name)} is usual")
 
     @property
     def recordings(self) -> Path:

@@ -121,8 +121,8 @@ def visit(browser: Browser, voice: Path) -> Iterator[Callable[..., Visitor]]:
     yield open_page
     for context, visitor in contexts:
         context.close()
-        assert not visitor.complaints
-        assert not visitor.foreign
+        assert not visitor.complaints, visitor.complaints
+        assert not visitor.foreign, visitor.foreign
 
 
 def _watch(visitor: Visitor, host: str) -> None:

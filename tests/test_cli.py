@@ -15,6 +15,8 @@ import pytest
 
 from orchestrator import png
 from orchestrator.cli import commands
+from orchestrator.errors import Misuse
+from orchestrator.settings import load
 
 COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
 HEAVY = ("numpy", "PIL", "onnxruntime", "coremltools", "torch", "_pywhispercpp", "starlette", "sqlite3")
@@ -145,6 +147,14 @@ def test_a_prompt_on_stdin_that_cannot_be_painted_is_misuse(words: bytes) -> Non
     done = run("paint", "-", stdin=words)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("given", [("silence", "nan"), ("silence", "-1"), ("queue", "0"), ("idle", "inf")])
+def test_a_setting_that_bounds_something_has_a_bound_itself(given: tuple[str, str]) -> None:
+    name, value = given
+    with pytest.raises(Misuse, match=f"{name} must be") as caught:
+        load(environment={f"AUDIO_TO_IMAGE_{name.upper()}": value})
+    assert caught.value.hint.endswith("is usual")
 
 
 def test_settings_come_from_the_file_then_the_environment_then_flags(isolated: Path) -> None:

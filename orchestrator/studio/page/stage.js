@@ -160,6 +160,7 @@ function happening({ phase, step, position, working, microphone, drafting, shown
 
 // Words are told once they are final: told while they grow, a screen reader would talk into the microphone.
 function speak(state, before, { event }) {
+  if (state === before) return; // what comes of a sentence that is being cancelled
   if (event === "heard") announce(t.heardLive(state.words));
   else if (event === "confirm") announce(t.confirmLive);
   else if (event === "note") announce(state.notes.at(-1).text);
