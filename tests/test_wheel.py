@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 CHECKOUT = Path(__file__).parent.parent
 
@@ -17,6 +18,9 @@ def test_the_wheel_paints_a_recording_outside_the_checkout(tmp_path: Path, recor
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(CHECKOUT)]
     subprocess.run(build, check=True, capture_output=True, env=environment)
     (wheel,) = tmp_path.glob("*.whl")
+    page = {path.name for path in (CHECKOUT / "orchestrator/studio/page").iterdir()}
+    prefix = "orchestrator/studio/page/"
+    assert page == {name.removeprefix(prefix) for name in ZipFile(wheel).namelist() if name.startswith(prefix)}
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "env")], check=True, capture_output=True)
     pip = [str(tmp_path / "env/bin/python"), "-m", "pip", "install", "--quiet", str(wheel)]
     subprocess.run(pip, check=True, capture_output=True, env=environment)
