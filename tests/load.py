@@ -35,7 +35,7 @@ RECORDING = Path(__file__).parent.parent / "models" / "demo" / "recordings" / "0
 WORDS = ("a red house", "a green tree in the snow", "a yellow car", "a white lighthouse at night")
 SETTLED = 0.25  # of the requests: before, memory may grow
 SAMPLE_SECONDS = 10.0
-ENDED = {"done", "failed", "lost"}
+ENDED = ("done", "failed", "lost")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +168,7 @@ class Load:
             print(f"{self._share():.1%} {size}", file=sys.stderr, flush=True)  # noqa: T201 - it lasts for hours
 
     def _account(self) -> None:
-        """Ask what became of each job that was accepted."""
+        """Ask what became of each job that was accepted, and of whose end nobody was told."""
         self.server.until(lambda: self.server.status()["jobs"]["running"] == 0, 120)
         for wanted in self._jobs:
             response = self.server.ask("GET", f"/v1/jobs/{wanted}")
@@ -185,7 +185,11 @@ class Load:
                 if line.startswith("data: "):
                     told = json.loads(line[6:])
                     if told["event"] == "accepted":
-                        self._jobs.add(told["job"])
+                        job = told["job"]
+                        self._jobs.add(job)
+                    elif told["event"] in ENDED:
+                        self._jobs.discard(job)
+                        self.report.ends[told["event"]] += 1
             return response.status_code
 
     async def _hear(self, client: httpx2.AsyncClient) -> int:

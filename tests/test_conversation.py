@@ -155,6 +155,15 @@ def test_what_is_not_understood_is_told_and_the_conversation_goes_on(page: Page,
     assert page.end()["code"] == "cancelled"
 
 
+def test_one_sentence_at_a_time_is_spoken_in_a_conversation(page: Page) -> None:
+    page.do("listen")
+    page.until("accepted")
+    page.do("listen")
+    assert "not done" in page.end()["message"]
+    page.do("cancel")
+    assert page.end()["code"] == "cancelled"
+
+
 def test_a_page_of_another_site_is_refused(served: Server) -> None:
     with pytest.raises(InvalidStatus) as refused:
         connect(served.url.replace("http", "ws") + "/v1/talk", origin="https://elsewhere.example")  # type: ignore[arg-type]

@@ -235,6 +235,16 @@ def test_what_a_killed_server_left_undone_is_told_by_the_next(serve: Callable[..
     assert server.ask("GET", f"/v1/jobs/{job}").status_code == 404
 
 
+def test_what_became_of_a_job_is_known_to_the_next_server(serve: Callable[..., Server], silence: Path) -> None:
+    server = serve()
+    assert error(server.ask("POST", "/v1/pictures", files=upload(silence)), 422)
+    (before,) = server.ask("GET", "/v1/jobs").json()["jobs"]
+    server.end()
+    (after,) = serve().ask("GET", "/v1/jobs").json()["jobs"]
+    assert after == before
+    assert (after["state"], after["error"]["code"]) == ("failed", "no_speech")
+
+
 def test_without_work_the_memory_is_let_go_and_with_work_it_comes_back(serve: Callable[..., Server]) -> None:
     server = serve(idle=0.5)
     server.until(lambda: not server.workers() and server.status()["engines"]["picture"]["state"] == "cold")

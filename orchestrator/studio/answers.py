@@ -69,6 +69,12 @@ def status_and_code(error: AudioToImageError) -> tuple[int, str]:
     return next((status, code) for kind, status, code in KNOWN if isinstance(error, kind))
 
 
+def recalled(code: str, message: str, hint: str) -> AudioToImageError:
+    """Make the error again that was told by its code."""
+    kind = next((kind for kind, _, known in KNOWN if known == code), AudioToImageError)
+    return kind(message, hint)
+
+
 def told(error: AudioToImageError) -> JSONResponse:
     """Answer with an error of ours."""
     status, code = status_and_code(error)

@@ -1,6 +1,7 @@
 """Jobs: work comes in as a function from a Line to events; each runs in a thread of its own, and tells its story.
 
-What was taken on is written down, so that a server that is killed can say afterwards what it left undone.
+What was taken on is written down, so that a server that is killed can say afterwards what it left undone. What leaves
+no picture leaves no words: a transcription is never written down, and what was cancelled is not kept.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from orchestrator.errors import AudioToImageError, Busy, Cancelled
 from orchestrator.events import Event
 from orchestrator.settings import Settings
 from orchestrator.studio import story
+from orchestrator.studio.answers import recalled
 from orchestrator.studio.story import Told
 
 BEHIND = 200  # events that a reader may be behind before it is spared the fleeting ones
@@ -72,11 +74,10 @@ class Job:
             self.text = self.text or event.transcript
         self._pass(story.told(event))
 
-    def end(self, error: AudioToImageError | None = None) -> None:
+    def end(self) -> None:
         """Tell the end."""
-        self.error, self.state = error, "failed" if error else "done"
         self._log = [told for told in self._log if told.name not in story.FLEETING]
-        self._pass(story.failed(error) if error else story.done(self.pictures))
+        self._pass(story.failed(self.error) if self.error else story.done(self.pictures))
         self._over.set()
 
     def wait(self, seconds: float) -> bool:
@@ -175,8 +176,7 @@ class Jobs:
         """Forget a job that has ended, and what was kept of it."""
         with self._lock:
             self._jobs.pop(job.id, None)
-        for path in self.folder.glob(f"{job.id}.*"):
-            path.unlink(missing_ok=True)
+        self._sweep(job)
 
     def close(self) -> None:
         """Cancel what is under way, and wait a little for it."""
@@ -197,22 +197,33 @@ class Jobs:
         except AudioToImageError as failure:
             error = failure
         finally:
-            job.end(error)
-            self._settle(job, written)
+            job.error, job.state = error, "failed" if error else "done"
+            try:
+                self._settle(job, written)  # first: an end that was told is not to be forgotten
+            finally:
+                job.end()
 
     def _settle(self, job: Job, written: bool) -> None:
         """Write the end down, tell the others that they have moved up, and forget the oldest."""
-        if written:
-            try:
+        try:
+            if isinstance(job.error, Cancelled):
+                self._sweep(job)
+            elif written:
                 self._write(job)
-            except AudioToImageError as error:
-                logging.getLogger(__name__).warning("%s", error)
+            else:
+                self.forget(job)
+        except AudioToImageError as error:
+            logging.getLogger(__name__).warning("%s", error)
         for position, each in enumerate(self.under_way):
             each.tell(story.Queued(position=position))
         with self._lock:
             ended = [each for each in self._jobs.values() if each.state != "running"]
         for each in ended[:-REMEMBERED]:
             self.forget(each)
+
+    def _sweep(self, job: Job) -> None:
+        for path in self.folder.glob(f"{job.id}.*"):
+            path.unlink(missing_ok=True)
 
     def _write(self, job: Job) -> None:
         files.write_whole(self.folder / f"{job.id}.json", json.dumps(job.as_json(), ensure_ascii=False).encode())
@@ -232,7 +243,7 @@ def _read(path: Path) -> Job | None:
         table = json.loads(path.read_bytes())
         error = table.pop("error")
         job = Job(**table)
+        job.error = recalled(error["code"], error["message"], error["hint"]) if error else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    job.error = AudioToImageError(error["message"], error["hint"]) if error else None
     return job

@@ -51,7 +51,7 @@ async def _heard(request: Request, *, translate: bool) -> Response:
     job, spoken = Job(what="translation" if translate else "transcription"), Spoken(translated=translate)
     path = await asked.store(upload, jobs.folder / f"{job.id}.sound", jobs.settings.most_upload)
     try:
-        jobs.start(job, lambda line: _hearing(line, path, spoken), settings)
+        jobs.start(job, lambda line: _hearing(line, path, spoken), settings, written=False)
     except AudioToImageError:
         path.unlink()
         raise
