@@ -13,7 +13,7 @@ endif
 SHELL_FILES := pipeline.sh shortcut_install.sh .ci/run tests/system.sh
 PYTHON_FILES := orchestrator tests bench models download_model.py remove_parentheses.py
 
-.PHONY: help demo test check format lock convert demo-models bench load promises clean
+.PHONY: help demo test check format lock convert demo-models bench load promises soak clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -52,6 +52,10 @@ load: $(BIN)/installed-for-tests  ## Ten thousand requests from fifty clients, e
 
 promises: $(BIN)/installed-for-tests  ## Break things many times over to prove what docs/PROMISES.md promises (hours; ONLY=lost: one of them)
 	PROMISES=long nice $(BIN)/python -m pytest --timeout=0 tests/promises $(if $(ONLY),-k $(ONLY))
+	$(if $(ONLY),,$(MAKE) load soak)
+
+soak: $(BIN)/installed-for-tests  ## Two hours of a server with mixed requests: is what it holds at the end what it held at first?
+	$(BIN)/python tests/load.py --minutes 120 --clients 4 --pause 1.5 --requests 2000 --paintings 60
 
 clean:  ## Remove the environment and what was built
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
