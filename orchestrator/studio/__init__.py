@@ -149,6 +149,7 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((settings.host.strip("[]"), settings.port))
+            listener.listen()  # before anyone is told the address
         except (OSError, OverflowError) as error:
             raise _unbound(settings, error) from error
         yield listener
