@@ -64,6 +64,12 @@ class Report:
         cut = statistics.quantiles(self.seconds[part], n=100)
         return cut[49], cut[94], cut[98]
 
+    def grown(self, name: str) -> tuple[float, float, float]:
+        """Tell how much of something was held in the first quarter of the measurements, in the last, and at most."""
+        values = [getattr(each, name) for each in self.sizes]
+        quarter = max(1, len(values) // 4)
+        return statistics.median(values[:quarter]), statistics.median(values[-quarter:]), max(values)
+
 
 class Load:
     """Clients, their requests, and what is done to the server meanwhile."""
@@ -231,15 +237,12 @@ def told(report: Report) -> str:
             f"{sum(report.statuses.values())} answers in {report.took:.0f} s: {dict(sorted(report.statuses.items()))}",
             f"{report.dropped} requests lost their server; jobs: {dict(report.ends)}, unknown: {len(report.unknown)}",
             f"seconds (50th, 95th, 99th): first tenth {_row(first)}, last tenth {_row(last)}",
-            *(_grown(name, [getattr(each, name) for each in report.sizes]) for name in ("memory", "files", "threads")),
+            *(_grown(name, *report.grown(name)) for name in ("memory", "files", "threads")),
         ]
     )
 
 
-def _grown(name: str, values: list[int]) -> str:
-    """Tell how something was in the first quarter of the measurements, in the last, and at most."""
-    quarter = max(1, len(values) // 4)
-    first, last, most = statistics.median(values[:quarter]), statistics.median(values[-quarter:]), max(values)
+def _grown(name: str, first: float, last: float, most: float) -> str:
     unit = 1e6 if name == "memory" else 1
     return f"{name}: first quarter {first / unit:.0f}, last {last / unit:.0f}, most {most / unit:.0f}"
 

@@ -20,6 +20,9 @@ def test_many_clients_lose_nothing_while_engines_and_server_are_killed(isolated:
     assert answered + report.dropped == REQUESTS
     assert report.ends["done"]
     assert not report.unknown
+    for name in ("memory", "files", "threads"):
+        first, last, _ = report.grown(name)
+        assert last < 2 * first, f"{name}: {first} at first, {last} at last"  # an engine may still have been on its way
     folder = isolated / "data" / "gallery"
     kept = {each.path for each in Gallery(folder).list()}
     assert kept == set(folder.glob("*.png"))
