@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -158,6 +159,14 @@ def test_past_the_bounds_one_is_told_to_come_back(serve: Callable[..., Server]) 
         assert error(response, 429)["code"] == "busy"
         assert int(response.headers["retry-after"]) > 0
     server.until(lambda: server.paint(prompt="a tree").status_code == 200)
+
+
+def test_a_job_that_cannot_be_written_down_takes_no_place(serve: Callable[..., Server]) -> None:
+    server, jobs = serve(queue=1), Path(os.environ["AUDIO_TO_IMAGE_DATA"]) / "jobs"
+    shutil.rmtree(jobs)
+    assert "cannot write" in error(server.paint(prompt="a tree"), 500)["message"]
+    jobs.mkdir()
+    assert pictures(server.paint(prompt="a tree"))
 
 
 def test_a_client_that_leaves_cancels_its_work(served: Server) -> None:

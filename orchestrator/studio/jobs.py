@@ -156,8 +156,12 @@ class Jobs:
             if before >= self.settings.queue:
                 raise Busy(f"{before} jobs are under way, and no more are taken on at once", "try again in a moment")
             self._jobs[job.id] = job
-        if written:
-            self._write(job)
+        try:
+            if written:
+                self._write(job)
+        except AudioToImageError:
+            self.forget(job)  # what is not taken on takes no place
+            raise
         job.tell(story.Accepted(job=job.id))
         job.tell(story.Queued(position=before))
         threading.Thread(target=self._run, args=[job, work, settings, written], name=job.id, daemon=True).start()

@@ -23,7 +23,7 @@ State = Literal["cold", "loading", "warm", "busy"]
 
 
 class Client(Protocol):
-    """Whoever asks; `asks` are its questions, `gone` tells that it wants no more of what it asked."""
+    """Whoever asks."""
 
     opening: Opening | None
 
@@ -32,7 +32,7 @@ class Client(Protocol):
 
     @property
     def gone(self) -> bool:
-        """Tell whether what was asked is still wanted."""
+        """Tell whether it wants no more of what it asked."""
 
     def answer(self, answer: Answer) -> None:
         """Take an answer; never waits."""
