@@ -32,8 +32,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 from microphone import Microphone  # noqa: E402 - the tests' own
 
 from orchestrator import settings, sound, voice  # noqa: E402
-from orchestrator.engines import Line  # noqa: E402
-from orchestrator.order import asked  # noqa: E402
+from orchestrator.line.engines import Line  # noqa: E402
+from orchestrator.line.order import asked  # noqa: E402
 
 COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
 SEED = "4"

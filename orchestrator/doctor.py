@@ -21,7 +21,8 @@ from typing import Any, Literal
 
 from orchestrator import catalogue, machine, record, shell
 from orchestrator.errors import AudioToImageError
-from orchestrator.hear import ggml
+from orchestrator.hear.speech import ggml
+from orchestrator.line.memory import enough_memory
 from orchestrator.paint import Engine, open_painter
 from orchestrator.settings import Settings
 from orchestrator.worker import Elsewhere, Opening
@@ -157,7 +158,7 @@ def _model(chosen: catalogue.Chosen, text: str) -> Finding:
     """Tell of a model that is here and whole: a demo one stands in for the full one, a large one may not fit."""
     if chosen.demo:
         return Finding(state="warn", text=f"the demo model{text}", hint="audio-to-image models get")
-    tight = machine.enough_memory(chosen)
+    tight = enough_memory(chosen)
     if tight:
         return Finding(state="warn", text=tight.text, hint=tight.hint)
     return Finding(text=f"{chosen.name}{text}, at {chosen.path}")

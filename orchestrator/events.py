@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from orchestrator.hear import Segment
+    from orchestrator.hear.speech import Segment
     from orchestrator.recipe import Recipe
 
 

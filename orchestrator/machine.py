@@ -1,4 +1,4 @@
-"""This machine: its chip, memory and system come in, asked of the system itself; whether a model fits goes out."""
+"""This machine: its chip, memory and system, as the system itself reports them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import catalogue, shell
+from orchestrator import shell
 from orchestrator.errors import AudioToImageError
-from orchestrator.events import Note
 
 UNITS = {"KB": 1e3, "MB": 1e6, "GB": 1e9}
 MEMINFO, CPUINFO = Path("/proc/meminfo"), Path("/proc/cpuinfo")
@@ -52,22 +51,6 @@ def reclaimable(vm_stat: str) -> int | None:
         int(count) for name, count in re.findall(r"^(.+?):\s+(\d+)\.$", vm_stat, re.MULTILINE) if name in FREE_PAGES
     ]
     return int(page[1]) * sum(pages) if page and pages else None
-
-
-def enough_memory(chosen: catalogue.Chosen) -> Note | None:
-    """Warn where a model is larger than the memory that is free, and name the largest of its kind that fits."""
-    free, models = free_memory(), {model.name: model for model in catalogue.load().models}
-    wants = in_bytes(models[chosen.name].memory) if chosen.name in models else 0
-    if free is None or wants <= free:
-        return None
-    alike = [each for each in models.values() if (each.kind, each.engine) == (chosen.kind, models[chosen.name].engine)]
-    fitting = {each.name: in_bytes(each.memory) for each in alike if 0 < in_bytes(each.memory) <= free}
-    smaller = max(fitting, key=lambda name: fitting[name], default="")
-    flag = "--speech-model" if chosen.kind == "speech" else "--model"
-    return Note(
-        text=f"{chosen.name} takes {as_size(wants)} of memory and {as_size(free)} are free: it may be slow",
-        hint=f"a smaller one: {flag} {smaller}" if smaller else "close other programs",
-    )
 
 
 def in_bytes(size: str) -> int:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import agent
 from orchestrator.errors import AudioToImageError, Misuse
+from orchestrator.mac import agent
 
 COMMAND = Path("/x/audio-to-image")
 DOMAIN = f"gui/{os.getuid()}"

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
-from orchestrator import png
+from orchestrator import picture as png
 from orchestrator.cli import commands
 from orchestrator.errors import Misuse
 from orchestrator.settings import load

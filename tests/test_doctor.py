@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator import catalogue, doctor, machine, settings
 from orchestrator.doctor import Finding
+from orchestrator.line.memory import enough_memory
 from orchestrator.paint import Engine
 from tests.microphone import SOURCE, Microphone, microphone
 
@@ -172,14 +173,14 @@ def test_a_model_larger_than_the_free_memory_is_warned_of_and_a_smaller_one_name
 ) -> None:
     large = catalogue.Chosen(name="large-v3", kind="speech", path=Path("ggml-large-v3.bin"))
     monkeypatch.setattr(machine, "free_memory", lambda: int(5e9))
-    assert machine.enough_memory(large) is None
+    assert enough_memory(large) is None
     monkeypatch.setattr(machine, "free_memory", lambda: int(3e9))
-    note = machine.enough_memory(large)
+    note = enough_memory(large)
     assert note
     assert note.text == "large-v3 takes 3.9 GB of memory and 3.0 GB are free: it may be slow"
     assert note.hint.startswith("a smaller one: --speech-model medium")
     monkeypatch.setattr(machine, "free_memory", lambda: 1000)
-    note = machine.enough_memory(large)
+    note = enough_memory(large)
     assert note
     assert note.hint == "close other programs"
 
@@ -187,9 +188,9 @@ def test_a_model_larger_than_the_free_memory_is_warned_of_and_a_smaller_one_name
 def test_a_model_of_ones_own_or_an_unknown_machine_is_not_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
     own = catalogue.Chosen(name="mine.bin", kind="speech", path=Path("mine.bin"))
     monkeypatch.setattr(machine, "free_memory", lambda: 1000)
-    assert machine.enough_memory(own) is None
+    assert enough_memory(own) is None
     monkeypatch.setattr(machine, "free_memory", lambda: None)
-    assert machine.enough_memory(catalogue.Chosen(name="large-v3", kind="speech", path=Path("x"))) is None
+    assert enough_memory(catalogue.Chosen(name="large-v3", kind="speech", path=Path("x"))) is None
 
 
 def test_sizes_are_read_and_written_as_people_do() -> None:

@@ -19,7 +19,8 @@ import pytest
 from PIL import Image
 from test_recipe import PLAIN
 
-from orchestrator import files, png
+from orchestrator import files
+from orchestrator import picture as png
 from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.gallery import Gallery, Kept, index
 

@@ -19,10 +19,10 @@ from sounds import noise, silence, speech, tones
 
 from orchestrator import shell
 from orchestrator.errors import AudioToImageError, Misuse, ModelMissing
-from orchestrator.hear import HEARERS, Heard, Segment, Task, believed, ggml, joined, listen, open_hearer
+from orchestrator.hear.speech import HEARERS, Heard, Segment, Task, believed, ggml, joined, listen, open_hearer
+from orchestrator.hear.speech.voice import spans
 from orchestrator.settings import demo_models
 from orchestrator.sound import SAMPLE_RATE, Samples, Span, pieces, read
-from orchestrator.voice import spans
 
 DEMO = demo_models() / "ggml-demo.bin"
 SENTENCE = "a red lighthouse by the sea at sunset"
@@ -338,6 +338,8 @@ def test_a_missing_model_has_an_exit_code_of_its_own(tmp_path: Path):
 
 
 def test_naming_the_hearers_imports_no_engine():
-    program = "import sys, orchestrator.hear; print({'_pywhispercpp', 'pywhispercpp', 'numpy'} & set(sys.modules))"
+    program = (
+        "import sys, orchestrator.hear.speech; print({'_pywhispercpp', 'pywhispercpp', 'numpy'} & set(sys.modules))"
+    )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout == "set()\n"

@@ -13,8 +13,8 @@ import hub as local
 import pytest
 import tiny
 
-from orchestrator import library
 from orchestrator.errors import AudioToImageError
+from orchestrator.line import library
 from orchestrator.settings import Settings
 
 COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
@@ -97,7 +97,7 @@ def test_an_unknown_model_is_named_with_the_nearest_one(hub: local.Hub) -> None:
 def test_what_converting_lacks_is_said_before_anything_is_fetched(
     hub: local.Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.library.find_spec", lambda _: None)
+    monkeypatch.setattr("orchestrator.line.library.find_spec", lambda _: None)
     with pytest.raises(AudioToImageError, match="needs torch"):
         list(library.get(["base.en", "sd-2.1-base"], Settings(data=tmp_path / "data")))
     assert hub.asked == []

@@ -8,7 +8,7 @@ from pathlib import Path
 from load import Load
 
 from orchestrator.gallery import Gallery
-from orchestrator.png import read_png
+from orchestrator.picture import read_png
 
 REQUESTS = 500
 

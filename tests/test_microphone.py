@@ -19,11 +19,11 @@ from sounds import say
 
 from orchestrator import sound
 from orchestrator.errors import AudioToImageError, Cancelled, Misuse
-from orchestrator.hear import listen, open_hearer
+from orchestrator.hear.speech import listen, open_hearer
+from orchestrator.hear.speech.voice import Voice, spans
 from orchestrator.record import Level, Opened, Recorded, Stop, devices, record, recover
 from orchestrator.record.microphone import system
 from orchestrator.settings import demo_models
-from orchestrator.voice import Voice, spans
 
 __all__ = ["microphone"]
 

@@ -233,7 +233,7 @@ def test_nothing_that_was_sent_stays_on_the_disk(client: openai.OpenAI, data: Pa
 
 def test_times_of_segments_become_cues() -> None:
     from orchestrator.events import Heard
-    from orchestrator.hear import Segment
+    from orchestrator.hear.speech import Segment
 
     spoken = Spoken(translated=False, seconds=4000.5)
     timed = (Segment(text=" a", start=0.0, end=1.25), Segment(text=" b", start=3661.0, end=3999.9996))

@@ -18,7 +18,7 @@ from microphone import SOURCE, Microphone, microphone
 from playwright.sync_api import Route
 from serving import Server, serve
 
-from orchestrator import png
+from orchestrator import picture as png
 from orchestrator.gallery import Gallery
 from orchestrator.recipe import Recipe
 

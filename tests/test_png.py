@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 from test_recipe import FULL, PLAIN
 
-from orchestrator import png
+from orchestrator import picture as png
 from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.recipe import MAX_BYTES, Recipe
 

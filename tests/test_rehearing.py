@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from sounds import silence, speech
 
-from orchestrator.engines import HearerElsewhere, PainterElsewhere
-from orchestrator.hear import Heard
-from orchestrator.order import Order, Said
+from orchestrator.hear.speech import Heard
+from orchestrator.line.engines import HearerElsewhere, PainterElsewhere
+from orchestrator.line.order import Order, Said
+from orchestrator.line.talking.ahead import Ahead
+from orchestrator.line.talking.rehearing import Rehearing
 from orchestrator.recipe import Recipe
 from orchestrator.sound import SAMPLE_RATE, Samples
-from orchestrator.talking.ahead import Ahead
-from orchestrator.talking.rehearing import Rehearing
 from orchestrator.worker import Opening
 
 BLOCK = SAMPLE_RATE // 20

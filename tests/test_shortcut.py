@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator import shortcut
 from orchestrator.errors import AudioToImageError
-from orchestrator.shortcut import QUICK_ACTION, TALKING, Shortcut
+from orchestrator.mac import shortcut
+from orchestrator.mac.shortcut import QUICK_ACTION, TALKING, Shortcut
 from tests.microphone import Microphone, microphone
 
 __all__ = ["microphone"]

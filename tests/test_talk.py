@@ -17,7 +17,7 @@ from microphone import Microphone, microphone
 from person import COMMAND, SEQUENCE, Person
 from sounds import say
 
-from orchestrator.png import read_png
+from orchestrator.picture import read_png
 from orchestrator.sound import read, write_wav
 
 __all__ = ["microphone"]  # a fixture

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from sounds import VOICES, melody, noise, silence, speech, tones
 
+from orchestrator.hear.speech.voice import CHUNK, Voice, spans
 from orchestrator.sound import SAMPLE_RATE, Samples
-from orchestrator.voice import CHUNK, Voice, spans
 
 SENTENCE = "a red lighthouse by the sea at sunset"
 NO_SPEECH = {
@@ -107,7 +107,7 @@ def test_the_detector_sleeps_through_silence_and_steady_noise(background: Sample
 ONE_THREAD = """
 import os
 from sounds import noise
-from orchestrator.voice import Voice
+from orchestrator.hear.speech.voice import Voice
 Voice().listen(noise(1))
 print(len(os.listdir("/proc/self/task")), os.environ.get("OMP_THREAD_LIMIT"))
 """

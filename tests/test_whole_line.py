@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator import png
+from orchestrator import picture as png
 
 DEMO = Path(__file__).parent.parent / "models" / "demo"
 COMMAND = str(Path(sys.executable).with_name("audio-to-image"))

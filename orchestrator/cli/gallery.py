@@ -78,9 +78,10 @@ def show(wanted: str, as_json: bool) -> None:
 @options.timings
 def repaint(wanted: str, as_json: bool, timings: bool, **flags: object) -> int:
     """Paint a picture again from its recipe: the same pixels on the same runtime, version and threads."""
-    from orchestrator import pipeline, terminal
-    from orchestrator.engines import Line
-    from orchestrator.order import as_it_was
+    from orchestrator import terminal
+    from orchestrator.line import pipeline
+    from orchestrator.line.engines import Line
+    from orchestrator.line.order import as_it_was
 
     chosen, recipe = settings.load(flags), _gallery().show(wanted).recipe
     with Line(as_it_was(chosen, recipe)) as line:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 @options.timings
 def record(until_silence: bool, as_json: bool, timings: bool, **flags: object) -> int:
     """Record from the microphone to a WAV file; prints its path. Enter or Ctrl-C stops it and keeps what was said."""
-    from orchestrator import pipeline, terminal
+    from orchestrator import terminal
+    from orchestrator.line import pipeline
     from orchestrator.record import Stop, new_path
     from orchestrator.terminal.session import recovered
 
@@ -56,8 +57,9 @@ def record(until_silence: bool, as_json: bool, timings: bool, **flags: object) -
 @options.timings
 def hear(file: Path, as_json: bool, timings: bool, **flags: object) -> int:
     """Write down what is said in a recording, as the speech model hears it."""
-    from orchestrator import pipeline, terminal
-    from orchestrator.engines import Line
+    from orchestrator import terminal
+    from orchestrator.line import pipeline
+    from orchestrator.line.engines import Line
     from orchestrator.sound import stored
 
     chosen = settings.load(flags)
@@ -87,9 +89,10 @@ def clean() -> None:
 @options.timings
 def paint(prompt: str, image: str, as_json: bool, timings: bool, **flags: object) -> int:
     """Paint words; `-` reads them from stdin. Prints the picture's path."""
-    from orchestrator import pipeline, terminal
-    from orchestrator.engines import Line
-    from orchestrator.order import Said
+    from orchestrator import terminal
+    from orchestrator.line import pipeline
+    from orchestrator.line.engines import Line
+    from orchestrator.line.order import Said
 
     words = sys.stdin.buffer.read().decode("utf-8", "surrogateescape").strip() if prompt == "-" else prompt
     with Line(settings.load(flags)) as line:
@@ -107,8 +110,9 @@ def paint(prompt: str, image: str, as_json: bool, timings: bool, **flags: object
 @options.timings
 def picture(files: tuple[str, ...], image: str, as_json: bool, timings: bool, **flags: object) -> int:
     """Turn recordings into pictures: any format ffmpeg reads, `-` is stdin. Prints one path a line."""
-    from orchestrator import pipeline, terminal
-    from orchestrator.engines import Line
+    from orchestrator import terminal
+    from orchestrator.line import pipeline
+    from orchestrator.line.engines import Line
 
     chosen = settings.load(flags)
     if chosen.output and len(files) > 1 and kind(chosen.output) != "folder":

@@ -28,7 +28,8 @@ names = click.argument("names", nargs=-1, metavar="NAME...")
 
 def _show(stream: Iterator[Event], *, as_json: bool = False) -> int:
     """Draw what happens, and print where each model stands."""
-    from orchestrator import pipeline, terminal
+    from orchestrator import terminal
+    from orchestrator.line import pipeline
 
     return terminal.show(
         pipeline.told(stream),
@@ -59,7 +60,7 @@ def list_(as_json: bool) -> None:
 @options.as_json
 def get(names: tuple[str, ...], renew: bool, as_json: bool) -> int:
     """Fetch models, by default the two full ones for this machine; prints where they stand."""
-    from orchestrator import library
+    from orchestrator.line import library
 
     return _show(library.get(names, settings.load(), renew=renew), as_json=as_json)
 
@@ -69,7 +70,7 @@ def get(names: tuple[str, ...], renew: bool, as_json: bool) -> int:
 @options.as_json
 def verify(names: tuple[str, ...], as_json: bool) -> int:
     """Read every file of these models through, by default of all that were fetched."""
-    from orchestrator import library
+    from orchestrator.line import library
 
     return _show(library.verify(names, settings.load()), as_json=as_json)
 
@@ -78,7 +79,7 @@ def verify(names: tuple[str, ...], as_json: bool) -> int:
 @click.argument("names", nargs=-1, metavar="NAME...", required=True)
 def remove(names: tuple[str, ...]) -> int:
     """Delete models from this machine."""
-    from orchestrator import library
+    from orchestrator.line import library
 
     return _show(library.remove(names, settings.load()))
 
@@ -98,7 +99,7 @@ def where(names: tuple[str, ...]) -> None:
 @names
 def bundle(out: Path, names: tuple[str, ...]) -> int:
     """Write models that are here into one file, for a machine without a network."""
-    from orchestrator import library
+    from orchestrator.line import library
 
     code = _show(library.carry(names, out, settings.load()))
     if code == 0:
@@ -111,7 +112,7 @@ def bundle(out: Path, names: tuple[str, ...]) -> int:
 @options.as_json
 def add(file: Path, as_json: bool) -> int:
     """Bring in the models of a bundle; prints where they stand."""
-    from orchestrator import library
+    from orchestrator.line import library
 
     return _show(library.add(file, settings.load()), as_json=as_json)
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from orchestrator.hear import HEARERS
+from orchestrator.hear.speech import HEARERS
 from orchestrator.paint import COMPUTE_UNITS, PAINTERS, SAMPLERS, SPACINGS
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])

@@ -35,8 +35,9 @@ def serve(opens: bool, at_login: bool | None, **flags: object) -> int:
 
 
 def _at_login(wanted: bool) -> int:
-    from orchestrator import agent, terminal
-    from orchestrator.shortcut import our_command
+    from orchestrator import terminal
+    from orchestrator.mac import agent
+    from orchestrator.mac.shortcut import our_command
 
     stream = agent.install(our_command(), Path.home()) if wanted else agent.uninstall(Path.home())
     return terminal.show(stream, lambda _event: None)

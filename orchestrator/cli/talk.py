@@ -46,9 +46,10 @@ def talk(  # noqa: PLR0913 - a command's flags are its arguments
     that begins with "now", "make it" or "the same but" repaints the last picture; "again" alone gives it a new seed;
     "undo" goes back. Prints the path of each picture.
     """
-    from orchestrator import pipeline, terminal
-    from orchestrator.engines import Line
-    from orchestrator.talking import Talk
+    from orchestrator import terminal
+    from orchestrator.line import pipeline
+    from orchestrator.line.engines import Line
+    from orchestrator.line.talking import Talk
     from orchestrator.terminal.draft import confirmed
     from orchestrator.terminal.keys import Keyboard
     from orchestrator.terminal.session import Manner, session

@@ -20,7 +20,8 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from orchestrator import files, png
+from orchestrator import files
+from orchestrator import picture as png
 from orchestrator.errors import AudioToImageError, Misuse, NotThere
 from orchestrator.gallery import index
 from orchestrator.recipe import Recipe

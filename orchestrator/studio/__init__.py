@@ -20,8 +20,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
 from orchestrator import files, record
-from orchestrator.engines import Line
 from orchestrator.errors import AudioToImageError, Misuse
+from orchestrator.line.engines import Line
 from orchestrator.settings import Settings
 from orchestrator.studio.app import app
 from orchestrator.studio.door import Door

@@ -6,7 +6,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from orchestrator import png
+from orchestrator import picture as png
 from orchestrator.errors import Misuse
 from orchestrator.gallery import ID, Gallery
 from orchestrator.studio import answers, asked, story

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from orchestrator import catalogue, files
 from orchestrator.errors import Misuse, ModelMissing
 from orchestrator.gallery import ID, Gallery, Kept
-from orchestrator.hear import LANGUAGES
+from orchestrator.hear.speech import LANGUAGES
 from orchestrator.paint import COMPUTE_UNITS, PAINTERS, SAMPLERS, SPACINGS
 from orchestrator.settings import Settings, changed
 

@@ -18,15 +18,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from orchestrator import record
-from orchestrator.engines import Line
 from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery
+from orchestrator.line.engines import Line
+from orchestrator.line.talking import Made, Talk, made_before
 from orchestrator.sound import SAMPLE_BYTES, SAMPLE_RATE, Samples
 from orchestrator.studio import asked, story
 from orchestrator.studio.jobs import Job, Jobs
 from orchestrator.studio.microphone import Microphone
-from orchestrator.talking import Made, Talk, made_before
 
 TICK = 0.1  # seconds between two looks at whether someone has cancelled
 PATIENCE = 8.0  # seconds without a sound from the page

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from orchestrator import events, files
-from orchestrator.engines import Line
 from orchestrator.errors import AudioToImageError, Busy, Cancelled
 from orchestrator.events import Event
+from orchestrator.line.engines import Line
 from orchestrator.settings import Settings
 from orchestrator.studio import story
 from orchestrator.studio.answers import recalled

@@ -8,11 +8,11 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from orchestrator import events, record
-from orchestrator.engines import Line
 from orchestrator.errors import Busy
 from orchestrator.events import Event
+from orchestrator.line.engines import Line
+from orchestrator.line.talking import Talk
 from orchestrator.studio.jobs import Job, Jobs
-from orchestrator.talking import Talk
 from orchestrator.worker.messages import Press
 
 TICK = 0.1  # seconds

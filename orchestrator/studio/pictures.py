@@ -13,17 +13,18 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.types import Receive
 
-from orchestrator import pipeline, sound
-from orchestrator.engines import Line
+from orchestrator import sound
 from orchestrator.errors import AudioToImageError, Misuse, NoSpeech, Unreadable
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery, Kept
-from orchestrator.order import Said, as_it_was, said_before
+from orchestrator.line import pipeline
+from orchestrator.line.engines import Line
+from orchestrator.line.order import Said, as_it_was, said_before
+from orchestrator.line.talking import Talk, made_before
 from orchestrator.settings import Settings
 from orchestrator.studio import answers, asked
 from orchestrator.studio.asked import Asked
 from orchestrator.studio.jobs import Job, Jobs, Work
-from orchestrator.talking import Talk, made_before
 
 WAYS = ("prompt", "repaint", "again", "refine", "image", "file")
 FIELDS = (*WAYS[:5], *asked.PAINTING, *asked.HEARING)

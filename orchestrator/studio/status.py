@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from orchestrator import __version__, catalogue
 from orchestrator.errors import AudioToImageError
-from orchestrator.hear import LANGUAGES
+from orchestrator.hear.speech import LANGUAGES
 from orchestrator.paint import MAX_STEPS, SAMPLERS, SPACINGS
 from orchestrator.studio import answers
 

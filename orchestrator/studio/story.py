@@ -12,7 +12,7 @@ from orchestrator import events
 from orchestrator.errors import AudioToImageError
 from orchestrator.events import Event
 from orchestrator.gallery import Kept
-from orchestrator.png import to_png
+from orchestrator.picture import to_png
 from orchestrator.studio.answers import status_and_code
 
 FLEETING = {"level", "painted", "drafted", "queued", "working"}  # the next one says it better

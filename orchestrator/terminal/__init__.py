@@ -16,9 +16,9 @@ from unicodedata import combining, east_asian_width
 
 from orchestrator import events
 from orchestrator.events import Event
-from orchestrator.png import to_png
+from orchestrator.line.timings import timed
+from orchestrator.picture import to_png
 from orchestrator.terminal.preview import Screen, protocol
-from orchestrator.timings import timed
 
 CLEAR_LINE = "\r\x1b[K"
 QUIETEST = -60.0  # decibels: the meter's left end

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from orchestrator import events, pipeline, record, shell
+from orchestrator import events, record, shell
 from orchestrator.errors import AudioToImageError, Cancelled, NoSpeech
 from orchestrator.events import Event
-from orchestrator.talking import Talk
+from orchestrator.line import pipeline
+from orchestrator.line.talking import Talk
 from orchestrator.terminal.keys import Key, Keyboard
 
 START = ("space", "enter")

@@ -27,12 +27,13 @@ from tempfile import TemporaryDirectory
 import atheris
 
 with atheris.instrument_imports(include=["orchestrator"]):
-    from orchestrator import catalogue, png, settings
+    from orchestrator import catalogue, settings
+    from orchestrator import picture as png
     from orchestrator.catalogue import seen
     from orchestrator.clean import clean, clean_bytes
     from orchestrator.errors import AudioToImageError
     from orchestrator.fetch import bundle
-    from orchestrator.hear import ggml
+    from orchestrator.hear.speech import ggml
     from orchestrator.paint.description import Description
     from orchestrator.recipe import Recipe
     from orchestrator.refine import refine

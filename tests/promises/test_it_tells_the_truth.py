@@ -19,7 +19,7 @@ from microphone import SOURCE, Microphone, microphone
 from sounds import silence
 from test_recipe import PLAIN
 
-from orchestrator import png
+from orchestrator import picture as png
 from orchestrator.cli import main
 from orchestrator.gallery import Gallery, index
 from orchestrator.settings import demo_models, settings_file

@@ -19,14 +19,16 @@ import numpy as np
 import pytest
 from test_recipe import PLAIN
 
-from orchestrator import catalogue, doctor, files, pipeline, png, shell, sound
+from orchestrator import catalogue, doctor, files, shell, sound
+from orchestrator import picture as png
 from orchestrator import settings as preferences
 from orchestrator.cli import main
 from orchestrator.convert import _beside, graphs, source, tokenizer
 from orchestrator.errors import AudioToImageError, Misuse, NoSpeech
 from orchestrator.fetch import hub
 from orchestrator.gallery import Gallery, index
-from orchestrator.hear import Task, ggml, open_hearer, whisper
+from orchestrator.hear.speech import Task, ggml, open_hearer, whisper
+from orchestrator.line import pipeline
 from orchestrator.paint import autoencoder, coreml, onnx, openvino
 from orchestrator.paint.description import Description
 from orchestrator.record import Device, microphone
@@ -77,7 +79,9 @@ def test_output_that_finds_no_room() -> None:
 )
 def test_talk_that_cannot_be(words: list[str], message: str, monkeypatch: Patch, capfd: pytest.CaptureFixture) -> None:
     monkeypatch.setattr(sys, "argv", ["audio-to-image", "talk", *words])
-    monkeypatch.setattr("orchestrator.talking.Talk.sentence", lambda talk, *_: iter([talk._confirm("a red house")]))
+    monkeypatch.setattr(
+        "orchestrator.line.talking.Talk.sentence", lambda talk, *_: iter([talk._confirm("a red house")])
+    )
     with pytest.raises(SystemExit) as left:
         main()
     assert left.value.code == Misuse.exit_code

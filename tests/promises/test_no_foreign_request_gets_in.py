@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from often import often
 
-from orchestrator.engines import Line
 from orchestrator.events import Event
+from orchestrator.line.engines import Line
 from orchestrator.settings import Settings
 from orchestrator.studio.app import app
 from orchestrator.studio.asked import HEARING, PAINTING

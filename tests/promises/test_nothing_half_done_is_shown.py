@@ -23,17 +23,18 @@ from often import LONG, often
 from sounds import noise
 from test_recipe import PLAIN
 
-from orchestrator import fetch, png, sound
+from orchestrator import fetch, sound
+from orchestrator import picture as png
 from orchestrator.catalogue import Catalogue
 from orchestrator.convert import convert
 from orchestrator.errors import AudioToImageError
 from orchestrator.fetch import bundle
 from orchestrator.gallery import Gallery
+from orchestrator.mac.shortcut import TALKING, export
 from orchestrator.paint.description import Description
 from orchestrator.record import recover
 from orchestrator.record.partial import Partial
 from orchestrator.settings import Settings, demo_models
-from orchestrator.shortcut import TALKING, export
 
 __all__ = ["disk", "microphone"]
 

@@ -13,9 +13,10 @@ import pytest
 from often import often
 from wordless import KINDS, babble, sound
 
-from orchestrator import events, pipeline
-from orchestrator.engines import Line
+from orchestrator import events
 from orchestrator.errors import NoSpeech
+from orchestrator.line import pipeline
+from orchestrator.line.engines import Line
 from orchestrator.settings import demo_models, load
 from orchestrator.sound import write_wav
 

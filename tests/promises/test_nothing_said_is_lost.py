@@ -25,7 +25,7 @@ from microphone import Microphone, microphone
 from often import often
 from test_interrupts import left, living
 
-from orchestrator import png
+from orchestrator import picture as png
 from orchestrator.gallery import Gallery
 from orchestrator.record import recover
 from orchestrator.sound import read, write_wav

@@ -29,7 +29,7 @@ from revoice import draw_person, load_world, revoice
 from speak import UNSEEN, draw_voice, say, trim
 from world import refining, spoken
 
-from orchestrator.voice import spans
+from orchestrator.hear.speech.voice import spans
 
 SENTENCES, WORDLESS = 60, 100
 NOISE_DECIBELS = 12  # speech above noise, in the noisy set

@@ -9,10 +9,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from orchestrator import events, pipeline
-from orchestrator.engines import Line
+from orchestrator import events
 from orchestrator.errors import AudioToImageError, NoSpeech
 from orchestrator.events import Event
+from orchestrator.line import pipeline
+from orchestrator.line.engines import Line
 from orchestrator.settings import Settings
 from orchestrator.studio import answers, asked
 from orchestrator.studio.answers import WrongField

@@ -11,12 +11,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from orchestrator import pipeline, png
-from orchestrator.engines import Line
+from orchestrator import picture as png
 from orchestrator.errors import Misuse
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery
-from orchestrator.order import Said
+from orchestrator.line import pipeline
+from orchestrator.line.engines import Line
+from orchestrator.line.order import Said
 from orchestrator.settings import Settings
 from orchestrator.studio import answers, asked
 from orchestrator.studio.answers import WrongField

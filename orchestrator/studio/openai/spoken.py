@@ -12,7 +12,7 @@ from typing import Any
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from orchestrator import events
-from orchestrator.hear import Segment
+from orchestrator.hear.speech import Segment
 from orchestrator.studio.answers import told
 from orchestrator.studio.jobs import Job
 

@@ -12,8 +12,8 @@ import _pywhispercpp as cpp
 import numpy as np
 
 from orchestrator.errors import AudioToImageError
-from orchestrator.hear import SHORTEST, Heard, Segment, Task
-from orchestrator.hear.ggml import SpeechModel
+from orchestrator.hear.speech import SHORTEST, Heard, Segment, Task
+from orchestrator.hear.speech.ggml import SpeechModel
 from orchestrator.sound import SAMPLE_RATE, Samples
 
 TICKS = 100  # whisper.cpp counts time in hundredths of a second

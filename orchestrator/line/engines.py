@@ -7,11 +7,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from orchestrator import catalogue
-from orchestrator.hear import Task
+from orchestrator.hear.speech import Task
 from orchestrator.worker import Elsewhere, Opening
 
 if TYPE_CHECKING:
-    from orchestrator.hear import Heard
+    from orchestrator.hear.speech import Heard
     from orchestrator.paint import Engine, Request, Step
     from orchestrator.settings import Settings
     from orchestrator.sound import Samples
@@ -64,7 +64,7 @@ def open_hearer(settings: Settings, tick: Tick | None = None) -> tuple[HearerEls
         initial_prompt=settings.initial_prompt,
     )
     arguments = {"model": chosen.path, "hearer": settings.hearer, "task": task}
-    opening = Opening(name="speech", path="orchestrator.hear:open_hearer", arguments=arguments)
+    opening = Opening(name="speech", path="orchestrator.hear.speech:open_hearer", arguments=arguments)
     return HearerElsewhere(opening, socket=settings.socket, tick=tick), chosen
 
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.hear import Heard, believed, joined
+from orchestrator.hear.speech import Heard, believed, joined
+from orchestrator.hear.speech.voice import Voice
 from orchestrator.sound import SAMPLE_RATE, Samples
-from orchestrator.voice import Voice
 
 if TYPE_CHECKING:
-    from orchestrator.engines import HearerElsewhere
+    from orchestrator.line.engines import HearerElsewhere
 
 NEWS = 0.5  # seconds of new speech that are worth a question
 REST = 2.0  # times as long as an answer took, before the next question: a slow hearer is to be free when speech ends

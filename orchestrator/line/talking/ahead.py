@@ -11,14 +11,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from orchestrator import events, pipeline
+from orchestrator import events
 from orchestrator.errors import NoSpeech
-from orchestrator.hear import Heard
-from orchestrator.order import Order, Said
-from orchestrator.talking.rehearing import Rehearing
+from orchestrator.hear.speech import Heard
+from orchestrator.line import pipeline
+from orchestrator.line.order import Order, Said
+from orchestrator.line.talking.rehearing import Rehearing
 
 if TYPE_CHECKING:
-    from orchestrator.talking import Talk
+    from orchestrator.line.talking import Talk
 
 DRAFT_STEPS = 4
 QUICK = 0.15  # seconds: a step as short is over before the last words are heard

@@ -12,16 +12,17 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator import events, pipeline, record, sound
-from orchestrator.engines import Line
+from orchestrator import events, record, sound
 from orchestrator.errors import AudioToImageError, NoSpeech
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery, Kept
-from orchestrator.order import Order, Said, asked, find_source, settled
+from orchestrator.line import pipeline
+from orchestrator.line.engines import Line
+from orchestrator.line.order import Order, Said, asked, find_source, settled
+from orchestrator.line.talking.ahead import Ahead
+from orchestrator.line.talking.rehearing import Rehearing
 from orchestrator.refine import Again, Amend, Undo, refine
 from orchestrator.sound import Samples
-from orchestrator.talking.ahead import Ahead
-from orchestrator.talking.rehearing import Rehearing
 
 INFINITE = float("inf")
 Confirm = Callable[[str], str]  # a prompt, as the person will have it; raises Cancelled where they will not

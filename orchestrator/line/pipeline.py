@@ -10,14 +10,16 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from orchestrator import catalogue, events, hear, record, sound, voice
+from orchestrator import catalogue, events, record, sound
 from orchestrator.clean import clean
-from orchestrator.engines import Line
 from orchestrator.errors import AudioToImageError, NoSpeech
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery
-from orchestrator.machine import enough_memory
-from orchestrator.order import Order, Said, asked, find_source, said_before, settled
+from orchestrator.hear import speech
+from orchestrator.hear.speech import voice
+from orchestrator.line.engines import Line
+from orchestrator.line.memory import enough_memory
+from orchestrator.line.order import Order, Said, asked, find_source, said_before, settled
 from orchestrator.paint import Step
 from orchestrator.recipe import Recipe
 from orchestrator.settings import Settings
@@ -49,7 +51,7 @@ def hearing(line: Line, source: Path) -> Generator[Event, None, Said]:
     return replace(said_of(heard, cleaned), recording=sound.sha256(source), seconds=seconds)
 
 
-def said_of(heard: hear.Heard, cleaned: events.Cleaned) -> Said:
+def said_of(heard: speech.Heard, cleaned: events.Cleaned) -> Said:
     """Put together what came of a recording."""
     return Said(
         prompt=cleaned.prompt,
@@ -60,12 +62,12 @@ def said_of(heard: hear.Heard, cleaned: events.Cleaned) -> Said:
     )
 
 
-def transcript(line: Line, source: Path) -> Generator[Event, None, hear.Heard]:
+def transcript(line: Line, source: Path) -> Generator[Event, None, speech.Heard]:
     """Hear a recording, telling the words as they come."""
     line.hearer.start()
-    heard = hear.Heard(text="")
+    heard = speech.Heard(text="")
     pieces = sound.pieces(sound.read(source), line.hearer.longest)
-    for heard in hear.listen(line.hearer, pieces, voice.spans):
+    for heard in speech.listen(line.hearer, pieces, voice.spans):
         yield events.Words(text=heard.text)
     if not heard.text:
         raise NoSpeech(f"no speech heard: {heard.no_speech}", SPEAK_UP)
@@ -73,7 +75,7 @@ def transcript(line: Line, source: Path) -> Generator[Event, None, hear.Heard]:
     return heard
 
 
-def understood(line: Line, heard: hear.Heard) -> Iterator[Event]:
+def understood(line: Line, heard: speech.Heard) -> Iterator[Event]:
     """Tell the final words, and whether the demo model is at a loss for them."""
     yield events.Heard(transcript=heard.text, language=heard.language, segments=heard.segments)
     if line.speech_model.demo and heard.probability is not None and heard.probability < UNSURE:

@@ -17,8 +17,8 @@ import numpy as np
 
 from orchestrator import shell
 from orchestrator.errors import AudioToImageError
-from orchestrator.hear import SHORTEST, Heard, Segment, Task
-from orchestrator.hear.ggml import SpeechModel
+from orchestrator.hear.speech import SHORTEST, Heard, Segment, Task
+from orchestrator.hear.speech.ggml import SpeechModel
 from orchestrator.sound import SAMPLE_RATE, Samples, write_wav
 
 PROGRAMS = ("whisper-cli", "whisper-cpp")  # its name, and the name that PyPI's package gives it

@@ -13,10 +13,11 @@ from pathlib import Path
 from numpy import uint8
 from numpy.typing import NDArray
 
-from orchestrator import __version__, files, png, sound
-from orchestrator.engines import Line
+from orchestrator import __version__, files, sound
+from orchestrator import picture as png
 from orchestrator.errors import Misuse
 from orchestrator.gallery import Gallery
+from orchestrator.line.engines import Line
 from orchestrator.paint import MAX_SEED, Request
 from orchestrator.recipe import Recipe
 from orchestrator.settings import Settings

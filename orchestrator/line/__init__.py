@@ -1,0 +1,1 @@
+"""The stages put together: from a recording or words to a kept picture."""

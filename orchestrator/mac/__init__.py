@@ -1,0 +1,1 @@
+"""What only macOS has: the Shortcut, and the launchd agent that keeps `serve` running."""
