@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -19,13 +18,11 @@ from typing import Any, get_args, get_type_hints
 
 import platformdirs
 
+from orchestrator.choices import Hearing, PaintEngine, Painting, choice
 from orchestrator.errors import Misuse
 
 APP = "audio-to-image"
 ENVIRONMENT = "AUDIO_TO_IMAGE_"
-
-
-LEAST = {"silence": 0, "idle": 0, "queue": 1, "most_upload": 1, "most_seconds": 0, "most_pixels": 1}
 
 
 def default_data() -> Path:
@@ -34,47 +31,25 @@ def default_data() -> Path:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(Hearing, PaintEngine, Painting):
     """Every preference, in the one spelling that flags, recipes, JSON and settings.toml share."""
 
-    hearer: str = "auto"
-    speech_model: str = ""  # empty: the full model, else the demo model
-    language: str = "auto"
-    translate: bool = False
-    initial_prompt: str = ""  # words to expect: names, a style of writing
-    seconds: float = 10.0
-    refine: bool = True  # "make it night" repaints the last picture
-    silence: float = 0.8  # seconds of silence after speech that end a sentence
-    device: str = ""  # empty: the system's default microphone
-    engine: str = "auto"
-    model: str = ""  # empty: the full model, else the demo model
-    compute_unit: str = "auto"
-    negative: str = ""
-    seed: int | None = None  # none: a new one for each picture
-    steps: int | None = None  # none: the model's own
-    guidance: float | None = None
-    sampler: str | None = None
-    spacing: str | None = None
-    count: int = 1
-    strength: float = 0.8
-    threads: int = 0  # 0: chosen for the model, never more than there are cores
-    keep_audio: bool = False
-    host: str = "127.0.0.1"  # where `serve` listens; beyond this machine it asks for a token
-    port: int = 8765
-    token: str = ""  # empty: made when one is needed
-    idle: float = 900.0  # seconds without work after which `serve` lets its engines' memory go
-    queue: int = 16  # jobs that `serve` takes on at once
-    most_upload: int = 100_000_000  # bytes of a request to `serve`
-    most_seconds: float = 600.0  # of sound in one
-    most_pixels: int = 4_000_000  # of a picture in one
-    output: Path | None = None
+    seconds: float = choice(10.0, "The longest recording.")
+    refine: bool = choice(True, 'Let "make it night" repaint the last picture.')
+    silence: float = choice(0.8, "The silence that ends a sentence.", metavar="SECONDS", least=0)
+    device: str = choice("", "The microphone; `audio-to-image devices` lists them.", metavar="ID")
+    threads: int = choice(0, "Processor threads; 0 chooses.", metavar="N")  # never more than there are cores
+    keep_audio: bool = choice(False, "Keep the recording too.")
+    host: str = choice("127.0.0.1", "Another address than this machine's own; asks for a token.", metavar="ADDRESS")
+    port: int = choice(8765, "The port to serve on; 0 takes a free one.", metavar="N")
+    token: str = choice("", "The token that clients must bring; made for you where one is needed.", metavar="WORDS")
+    idle: float = choice(900.0, "Unload the engines after so long without work.", metavar="SECONDS", least=0)
+    queue: int = choice(16, "Jobs that `serve` accepts at once.", least=1)
+    most_upload: int = choice(100_000_000, "Bytes of a request to `serve`.", least=1)
+    most_seconds: float = choice(600.0, "Seconds of sound in a request.", least=0)
+    most_pixels: int = choice(4_000_000, "Pixels of a picture in a request.", least=1)
+    output: Path | None = choice(None, "A file or a folder for the result.")
     data: Path = field(default_factory=default_data)
-
-    def __post_init__(self) -> None:
-        for name, least in LEAST.items():
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= least):
-                raise Misuse(f"{name} must be {least} or more, not {value:g}", f"{getattr(type(self), name)} is usual")
 
     @property
     def recordings(self) -> Path:
@@ -117,21 +92,21 @@ def load(flags: Mapping[str, object] | None = None, environment: Mapping[str, st
     """Read the settings: the file, then the environment, then flags that are not None."""
     environ = os.environ if environment is None else environment
     chosen = _from_file(settings_file()) | _from_environment(environ)
-    chosen |= {name: value for name, value in (flags or {}).items() if value is not None and name in _kinds()}
+    chosen |= {name: value for name, value in (flags or {}).items() if value is not None and name in kinds()}
     return replace(Settings(), **chosen)
 
 
 def changed(settings: Settings, given: Mapping[str, object], place: str) -> Settings:
     """Set what was given by name, such as a request's fields; `place` names it in what goes wrong."""
     hint = f"correct it in {place}"
-    for name in given.keys() - _kinds().keys():
+    for name in given.keys() - kinds().keys():
         raise Misuse(f"{place} names an unknown field, {name!r}", hint)
     values: dict[str, Any] = {name: _typed(name, value, f"{name} in {place}", hint) for name, value in given.items()}
     return replace(settings, **values)
 
 
 @cache
-def _kinds() -> dict[str, tuple[type, ...]]:
+def kinds() -> dict[str, tuple[type, ...]]:
     """Map each setting to the types it takes, None left out."""
     hints = get_type_hints(Settings)
     kinds = {each.name: get_args(hints[each.name]) or (hints[each.name],) for each in fields(Settings)}
@@ -146,21 +121,21 @@ def _from_file(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError, RecursionError) as error:  # tomllib counts neither brackets nor digits
         raise Misuse(f"cannot read the settings in {path}: {error}", hint) from error
-    for name in table.keys() - _kinds().keys():
-        near = difflib.get_close_matches(name, _kinds(), n=1)
+    for name in table.keys() - kinds().keys():
+        near = difflib.get_close_matches(name, kinds(), n=1)
         raise Misuse(f"{path} names an unknown setting, {name!r}", f"did you mean {near[0]!r}?" if near else hint)
     return {name: _typed(name, value, f"{name} in {path}", hint) for name, value in table.items()}
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    names = {name: ENVIRONMENT + name.upper() for name in _kinds()}
+    names = {name: ENVIRONMENT + name.upper() for name in kinds()}
     given = {name: variable for name, variable in names.items() if environ.get(variable)}
     return {name: _typed(name, environ[variable], variable, f"unset {variable}") for name, variable in given.items()}
 
 
 def _typed(name: str, value: object, place: str, hint: str) -> object:
     """Turn what a file or the environment says into the setting's type."""
-    (kind,) = _kinds()[name]
+    (kind,) = kinds()[name]
     try:
         if kind is bool:
             return _truth(value)

@@ -15,7 +15,7 @@ FLOORS = (
     {"line"},
     {"record", "hear", "clean", "refine", "paint", "gallery", "worker"},
     {"catalogue", "fetch", "convert"},
-    {"events", "recipe", "picture", "sound", "machine", "shell", "files", "settings", "errors"},
+    {"events", "meaning", "recipe", "picture", "sound", "machine", "shell", "files", "settings", "choices", "errors"},
 )
 # Within a floor: who may know whom.
 NEIGHBOURS = {
@@ -28,7 +28,8 @@ NEIGHBOURS = {
     "recipe": {"errors"},
     "shell": {"errors"},
     "files": {"errors"},
-    "settings": {"errors"},
+    "settings": {"choices", "errors"},
+    "choices": {"errors"},
 }
 
 

@@ -52,7 +52,7 @@ def record(until_silence: bool, as_json: bool, timings: bool, **flags: object) -
 @commands.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @options.hearing
-@click.option("--threads", type=int, metavar="N", help="Processor threads; 0 chooses.")
+@options.threads
 @options.as_json
 @options.timings
 def hear(file: Path, as_json: bool, timings: bool, **flags: object) -> int:

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator import settings
-from orchestrator.cli import commands
+from orchestrator.cli import commands, options
 
 if TYPE_CHECKING:
     from orchestrator.studio import Serving
 
 
 @commands.command()
-@click.option("--port", type=int, metavar="N", help="The port to serve on; 0 takes a free one.")
-@click.option("--host", metavar="ADDRESS", help="Another address than this machine's own; asks for a token.")
-@click.option("--token", metavar="WORDS", help="The token that clients must bring; made for you where one is needed.")
-@click.option("--idle", type=float, metavar="SECONDS", help="Without work for so long, the engines' memory is let go.")
+@options.setting("port")
+@options.setting("host")
+@options.setting("token")
+@options.setting("idle")
 @click.option("--open/--no-open", "opens", default=False, help="Open the page in the browser.")
-@click.option("--speech-model", metavar="NAME", help="A speech model's name or file.")
-@click.option("--model", metavar="NAME", help="A picture model's name or folder.")
+@options.setting("speech_model")
+@options.setting("model")
 @click.option("--at-login/--no-at-login", default=None, help="Have macOS start it at login, or no longer.")
-@click.option("--device", metavar="ID", help="The microphone; `audio-to-image devices` lists them.")
+@options.setting("device")
 def serve(opens: bool, at_login: bool | None, **flags: object) -> int:
     """Keep the engines warm; serve the studio's page and an HTTP API on this machine. Prints the page's address."""
     if at_login is not None:

@@ -18,9 +18,9 @@ from orchestrator.files import kind
 @click.option("--now", is_flag=True, help="Listen at once, without waiting for a key.")
 @click.option("--confirm", is_flag=True, help="Edit or refuse the words before they are painted.")
 @click.option("--open/--no-open", "opens", default=True, help="Open the picture in the desktop's viewer.")
-@click.option("--refine/--no-refine", default=None, help='Let "make it night" repaint the last picture.')
+@options.setting("refine")
 @click.option("--draft", "drafts", is_flag=True, help="Paint drafts while you speak, where steps are quick.")
-@click.option("--silence", type=float, metavar="SECONDS", help="The silence that ends a sentence.")
+@options.setting("silence")
 @options.recording
 @options.hearing
 @options.painting

@@ -16,7 +16,8 @@ def enough_memory(chosen: catalogue.Chosen) -> Note | None:
     fitting = {each.name: machine.in_bytes(each.memory) for each in alike if 0 < machine.in_bytes(each.memory) <= free}
     smaller = max(fitting, key=lambda name: fitting[name], default="")
     flag = "--speech-model" if chosen.kind == "speech" else "--model"
+    needed = machine.as_size(wants)
     return Note(
-        text=f"{chosen.name} takes {machine.as_size(wants)} of memory and {machine.as_size(free)} are free: it may be slow",
+        text=f"{chosen.name} takes {needed} of memory and {machine.as_size(free)} are free: it may be slow",
         hint=f"a smaller one: {flag} {smaller}" if smaller else "close other programs",
     )

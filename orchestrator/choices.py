@@ -1,0 +1,120 @@
+"""What a person can choose, in the one spelling that settings, flags, API fields and recipes share.
+
+A choice is a dataclass field that carries its help, its limits and its values. Settings, the command line's flags, the
+API's fields and schema, and what a painter is asked are all made from these classes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any
+
+from orchestrator.errors import Misuse
+
+HEARERS = ("whisper", "whisper-cli")
+ENGINES = ("coreml", "onnx", "openvino", "apple")
+COMPUTE_UNITS = ("auto", "cpu", "gpu", "ne", "all")
+SAMPLERS = ("dpm++2m", "pndm", "euler", "euler-a", "ddim", "lcm")
+SPACINGS = ("leading", "trailing", "linspace", "karras")
+MAX_SEED = 2**32 - 1  # of numpy's RandomState
+MAX_THREADS = 1024
+LANGUAGES = (
+    "en", "zh", "de", "es", "ru", "ko", "fr", "ja", "pt", "tr", "pl", "ca", "nl", "ar", "sv", "it", "id", "hi", "fi",
+    "vi", "he", "uk", "el", "ms", "cs", "ro", "da", "hu", "ta", "no", "th", "ur", "hr", "bg", "lt", "la", "mi", "ml",
+    "cy", "sk", "te", "fa", "lv", "bn", "sr", "az", "sl", "kn", "et", "mk", "br", "eu", "is", "hy", "ne", "mn", "bs",
+    "kk", "sq", "sw", "gl", "mr", "pa", "si", "km", "sn", "yo", "so", "af", "oc", "ka", "be", "tg", "sd", "gu", "am",
+    "yi", "lo", "uz", "fo", "ht", "ps", "tk", "nn", "mt", "sa", "lb", "my", "bo", "tl", "mg", "as", "tt", "haw", "ln",
+    "ha", "ba", "jw", "su", "yue",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What is known of one field: its help, and the values it takes."""
+
+    help: str
+    metavar: str | None = None
+    least: float | None = None
+    most: float | None = None
+    values: tuple[str, ...] = ()
+
+
+def choice(default: Any, help: str, **known: Any) -> Any:  # noqa: A002 - the field's own name
+    """Make a dataclass field that is a choice."""
+    return field(default=default, metadata={"choice": Choice(help=help, **known)})
+
+
+def choices(kind: type) -> Mapping[str, Choice]:
+    """Map each field of a class that is a choice to what is known of it."""
+    found = {each.name: each.metadata["choice"] for each in fields(kind) if "choice" in each.metadata}
+    return MappingProxyType(found)
+
+
+def check(chosen: Any) -> None:
+    """Raise Misuse for the first field whose value its choice does not allow; None is always allowed."""
+    for name, known in choices(type(chosen)).items():
+        value = getattr(chosen, name)
+        if value is None:
+            continue
+        if known.values and value not in known.values:
+            raise Misuse(f"there is no {name.replace('_', ' ')} {value!r}", f"choose one of: {', '.join(known.values)}")
+        if known.least is not None:
+            check_range(name, value, known.least, known.most, hint=f"{getattr(type(chosen), name)} is usual")
+
+
+def check_range(name: str, value: float, least: float, most: float | None, hint: str = "") -> None:
+    """Raise Misuse where a number lies outside its limits."""
+    if most is None:
+        if not (math.isfinite(value) and value >= least):
+            raise Misuse(f"{name} must be {least:g} or more, not {value:g}", hint)
+    elif not (math.isfinite(value) and least <= value <= most):
+        limits = f"between {least:.12g} and {most:.12g}"
+        raise Misuse(f"{name} must lie {limits}, not {value}", f"audio-to-image paint --help explains {name}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hearing:
+    """How speech is heard."""
+
+    hearer: str = choice("auto", "The program that hears.", values=("auto", *HEARERS))
+    speech_model: str = choice(
+        "", "A speech model's name or file.", metavar="NAME"
+    )  # empty: the full, else the demo model
+    language: str = choice("auto", "The language spoken, such as en; auto detects it.", metavar="CODE")
+    translate: bool = choice(False, "Translate what is heard to English.")
+    initial_prompt: str = choice("", "Words to expect: names, a style of writing.", metavar="WORDS")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaintEngine:
+    """What paints."""
+
+    engine: str = choice("auto", "The runtime that paints.", values=("auto", *ENGINES))
+    model: str = choice("", "A picture model's name or folder.", metavar="NAME")  # empty: the full, else the demo model
+    compute_unit: str = choice("auto", "Where Core ML runs.", values=COMPUTE_UNITS)
+    batch: int = choice(1, "Pictures a network call; more are faster on a GPU, take memory, and differ slightly.",
+                        least=1, most=64)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Painting:
+    """How a picture is painted; None leaves a choice to the model."""
+
+    negative: str = choice("", "What the picture should not show.", metavar="WORDS")
+    seed: int | None = choice(
+        None, "The same seed paints the same picture; a new one each time otherwise.", least=0, most=MAX_SEED
+    )
+    steps: int | None = choice(None, "More steps take longer and look finer.", least=1, most=1000)
+    guidance: float | None = choice(None, "How closely to follow the words.", least=0, most=100)
+    sampler: str | None = choice(None, "How noise is taken away.", values=SAMPLERS)
+    spacing: str | None = choice(None, "How the steps are spread over the noise.", values=SPACINGS)
+    count: int = choice(1, "How many pictures; picture k has seed + k.", least=1, most=1000)
+    strength: float = choice(0.8, "How far from that picture: 0 is the same, 1 is new.", least=0, most=1)
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.seed is not None:
+            check_range("seed", self.seed, 0, MAX_SEED - self.count + 1)
