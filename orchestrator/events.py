@@ -112,14 +112,24 @@ class Cleaned(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Painted(Event):
-    """A step of the painting."""
+    """A step of one picture; the last step carries its pixels."""
 
     picture: int  # from 0
     count: int
     index: int  # from 1
     steps: int
     seed: int
-    preview: Callable[[], NDArray[np.uint8]] = field(repr=False, compare=False)
+    denoised: NDArray[np.floating[Any]] = field(repr=False, compare=False)  # channels, height, width
+    to_rgb: NDArray[np.float32] = field(repr=False, compare=False)  # latent channels, then a constant, to RGB in 0..1
+    pixels: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
+    flagged: bool = field(default=False, repr=False)  # the model's own safety checker blanked the picture
+    warnings: tuple[str, ...] = field(default=(), repr=False)
+
+    def preview(self) -> NDArray[np.uint8]:
+        """Return the picture so far, at the size of the latents: one small matrix product."""
+        rgb = self.denoised.transpose(1, 2, 0) @ self.to_rgb[:-1] + self.to_rgb[-1]
+        small: NDArray[np.uint8] = (rgb.clip(0.0, 1.0) * 255.0 + 0.5).astype("uint8")
+        return small
 
 
 @dataclass(frozen=True, kw_only=True)
