@@ -7,16 +7,9 @@ from __future__ import annotations
 import random
 import sys
 from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
 
-from numpy import uint8
-from numpy.typing import NDArray
-
-from orchestrator import __version__, files, sound
-from orchestrator import picture as png
-from orchestrator.errors import Misuse
-from orchestrator.gallery import Gallery
+from orchestrator import __version__
+from orchestrator.gallery import Gallery, Source
 from orchestrator.line.engines import Line
 from orchestrator.paint import MAX_SEED, Request
 from orchestrator.recipe import Recipe
@@ -49,36 +42,18 @@ def said_before(recipe: Recipe) -> Said:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """A picture to paint from: one of the gallery, or a file."""
-
-    path: Path
-    id: str = ""
-
-    @cached_property
-    def pixels(self) -> NDArray[uint8]:
-        return png.read_pixels(self.path)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Order:
     """A request that leaves nothing open, and the recipe of its pictures but for seed and time."""
 
     request: Request
     recipe: Recipe
-    source: Path | None = None
+    source: Source | None = None
     hear: float = 0.0  # seconds
 
 
 def find_source(gallery: Gallery, image: str) -> Source:
     """Find a picture to paint from by its file or its id."""
-    path = Path(image)
-    if files.kind(path) == "file":
-        return Source(path=path)
-    if path.suffix or path.parent != Path():
-        raise Misuse(f"there is no picture {image}", "audio-to-image gallery list")
-    kept = gallery.show(image)
-    return Source(path=kept.path, id=kept.id)
+    return gallery.find_source(image)
 
 
 def asked(settings: Settings, prompt: str, source: Source | None) -> Request:
@@ -102,13 +77,12 @@ def settled(line: Line, said: Said, request: Request, source: Source | None) -> 
     """Settle what the request leaves open, and write down what all its pictures have in common."""
     request = line.painter.resolve(request)
     recipe = _recipe(line, said, request, source)
-    return Order(request=request, recipe=recipe, source=source.path if source else None, hear=said.seconds)
+    return Order(request=request, recipe=recipe, source=source, hear=said.seconds)
 
 
 def _recipe(line: Line, said: Said, request: Request, source: Source | None) -> Recipe:
     engine, (width, height) = line.painter.engine, line.painter.size
     speech = line.speech_model if said.transcript else None
-    parent = png.read_png(source.path) if source else None
     return Recipe(
         prompt=said.prompt,
         transcript=said.transcript,
@@ -136,9 +110,9 @@ def _recipe(line: Line, said: Said, request: Request, source: Source | None) -> 
         threads=engine.threads,
         versions={"audio-to-image": __version__, "python": sys.version.split()[0]} | dict(engine.versions),
         strength=request.strength if source else None,
-        parent=(parent.id if parent else "") if source else "",
-        parent_pixels=png.pixels_digest(source.pixels) if source else "",
-        image="" if parent or not source else sound.sha256(source.path),
+        parent=source.parent if source else "",
+        parent_pixels=source.parent_pixels if source else "",
+        image=source.image if source else "",
     )
 
 

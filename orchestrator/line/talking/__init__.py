@@ -15,7 +15,7 @@ from pathlib import Path
 from orchestrator import events, record, sound
 from orchestrator.errors import AudioToImageError, NoSpeech
 from orchestrator.events import Event
-from orchestrator.gallery import Gallery, Kept
+from orchestrator.gallery import Gallery
 from orchestrator.line import pipeline
 from orchestrator.line.engines import Line
 from orchestrator.line.order import Order, Said, asked, find_source, settled
@@ -45,10 +45,9 @@ class Made:
     kept: events.Kept
 
 
-def made_before(kept: Kept) -> Made:
+def made_before(kept: events.Kept) -> Made:
     """Take a picture that was made before this conversation as its last one."""
-    event = events.Kept(id=kept.id, path=kept.path, recipe=kept.recipe)
-    return Made(plan=Plan(said=Said(prompt=kept.recipe.prompt)), kept=event)
+    return Made(plan=Plan(said=Said(prompt=kept.recipe.prompt)), kept=kept)
 
 
 class Talk:
