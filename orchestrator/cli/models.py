@@ -50,7 +50,7 @@ def list_(as_json: bool) -> None:
             click.echo(json.dumps(asdict(model) | {"here": model.name in here}))
         else:
             mark = "*" if model.name in here else " "
-            size = model.size or ("" if model.demo else "unpinned")
+            size = model.size or ("" if model.demo else "unknown")
             click.echo(f"{mark} {model.name:<34} {model.kind:<8} {size:<9} {model.good_for}")
 
 
