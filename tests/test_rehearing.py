@@ -156,15 +156,14 @@ def test_painting_begins_in_the_silence_and_is_taken_over_when_the_sentence_has_
 ) -> None:
     ahead = Ahead(pretended(painter, 20), drafts=False)
     now = moment(settled=True)
-    for _ in range(30):
+    list(ahead.consider(now))
+    while len(painter._held) < 20:  # all steps are here, and nobody has asked for the picture yet
         list(ahead.consider(now))
         time.sleep(0.02)
     order = ahead.take(Said(prompt="a red house", transcript="a red house", recording="digest"))
     assert order
     assert order.recipe.recording == "digest"
-    begun = time.monotonic()
     assert [stroke.index for stroke in painter.follow()] == list(range(1, 21))
-    assert time.monotonic() - begun < 0.15, "it had not painted ahead"
 
 
 def test_painting_stops_when_the_speech_goes_on(painter: PainterElsewhere) -> None:
@@ -184,9 +183,8 @@ def test_what_was_painted_ahead_of_other_words_is_not_taken(painter: PainterElse
 def test_a_draft_shows_its_steps_and_ends_when_the_speech_pauses(painter: PainterElsewhere) -> None:
     ahead = Ahead(pretended(painter, 10_000), drafts=True)
     drafted = []
-    for _ in range(20):
+    while not drafted:
         drafted += ahead.consider(moment(settled=False))
         time.sleep(0.02)
-    assert drafted
     list(ahead.consider(moment(settled=True)))
     assert ahead.take(Said(prompt="", transcript="a red house")) is None, "a draft is not the picture"

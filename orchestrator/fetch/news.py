@@ -62,16 +62,17 @@ Told = Terms | Waiting | Fetching | Making | Here
 
 def timed(stream: Generator[Told]) -> Iterator[Told]:
     """Thin progress out to what an eye can follow, and add its rate and the time left."""
-    begun, last, first = time.monotonic(), 0.0, 0
+    begun, first = time.monotonic(), 0
+    last: float | None = None  # when progress was last yielded
     with closing(stream):
         for told in stream:
             if not isinstance(told, Fetching):
                 yield told
                 continue
             now = time.monotonic()
-            if not last:
+            if last is None:
                 begun, first = now, told.done
-            if now - last >= TELL_SECONDS or told.done == told.total:
+            if last is None or now - last >= TELL_SECONDS or told.done == told.total:
                 last = now
                 rate = (told.done - first) / (now - begun) if told.done > first and now > begun else 0.0
                 left = (told.total - told.done) / rate if rate else None
