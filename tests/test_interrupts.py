@@ -29,7 +29,7 @@ def living(mark: str) -> list[int]:
     return found
 
 
-def left(mark: str, seconds: float = 5.0) -> list[int]:
+def left(mark: str, seconds: float = 60.0) -> list[int]:
     end = time.monotonic() + seconds
     while living(mark) and time.monotonic() < end:
         time.sleep(0.05)
@@ -51,7 +51,7 @@ def interrupted(
         if at(json.loads(line)):
             break
     process.send_signal(number)
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=100)
     return process.returncode, stderr, left(mark)
 
 
@@ -82,5 +82,5 @@ def test_a_picture_begun_is_not_kept_and_those_done_are(recording: Path, isolate
     code, _, children = interrupted(arguments, lambda event: event["event"] == "kept", signal.SIGINT)
     assert (code, children) == (130, [])
     kept = list((isolated / "data" / "gallery").rglob("*.png"))
-    assert 1 <= len(kept) < 10
+    assert 1 <= len(kept) < 50
     assert all(path.read_bytes().endswith(b"IEND\xaeB`\x82") for path in kept)

