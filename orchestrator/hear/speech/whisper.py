@@ -1,6 +1,6 @@
-"""Whisper through whisper.cpp in this process: a piece of sound comes in, `Heard` goes out.
+"""Hear speech with whisper.cpp in this process.
 
-Run it in a worker: native code that fails takes its process along.
+Run it in a worker, because a crash in native code ends the process.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TICKS = 100  # whisper.cpp counts time in hundredths of a second
 
 
 class Whisper:
-    """One model in memory. The binding's thin layer is used: its thick one drops return codes and spaces."""
+    """A whisper.cpp model. Uses pywhispercpp's low-level API, as the high-level one drops return codes and spaces."""
 
     def __init__(self, model: SpeechModel, task: Task) -> None:
         self.longest = model.longest
@@ -28,15 +28,15 @@ class Whisper:
         self._context: Any = None
 
     def load(self) -> None:
-        """Bring the model into memory."""
+        """Load the model if it is not loaded."""
         if self._context is not None:
             return
-        wanted = cpp.whisper_context_default_params()
-        wanted.flash_attn = self._model.flash_attention
-        self._context = cpp.whisper_init_from_file_with_params(str(self._model.path), wanted)
+        parameters = cpp.whisper_context_default_params()
+        parameters.flash_attn = self._model.flash_attention
+        self._context = cpp.whisper_init_from_file_with_params(str(self._model.path), parameters)
 
     def hear(self, samples: Samples) -> Heard:
-        """Hear one piece; loads if need be."""
+        """Transcribe one piece, at most `longest` seconds; load the model if necessary."""
         if len(samples) > self.longest * SAMPLE_RATE:
             raise ValueError(f"a piece may be {self.longest} s long, this one has {len(samples)} samples")
         self.load()
@@ -48,7 +48,7 @@ class Whisper:
         return self._heard()
 
     def unload(self) -> None:
-        """Give the memory back."""
+        """Free the model's memory."""
         if self._context is not None:
             cpp.whisper_free(self._context)
         self._context = None
@@ -63,7 +63,7 @@ class Whisper:
         if self._task.initial_prompt:
             parameters.initial_prompt = self._task.initial_prompt
         if self._model.words:
-            parameters.temperature_inc = 0.0  # a small model in doubt has nothing better to offer
+            parameters.temperature_inc = 0.0  # retries do not help a small vocabulary
         return parameters
 
     def _heard(self) -> Heard:
@@ -89,7 +89,7 @@ class Whisper:
         return text, segment
 
     def _probability(self, index: int) -> float | None:
-        """Average over the words' tokens; those that mark time and the end say nothing about words."""
+        """Return the geometric mean over text tokens; timestamps and end-of-text do not count."""
         context = self._context
         tokens = range(cpp.whisper_full_n_tokens(context, index))
         words = [t for t in tokens if cpp.whisper_full_get_token_id(context, index, t) < self._model.end_of_text]
