@@ -1,4 +1,4 @@
-"""Hearing a recording while it grows, and painting before it is over: with real workers, and engines that count."""
+"""Hearing a recording while it grows and painting ahead, with real worker processes and fake engines."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BLOCK = SAMPLE_RATE // 20
 
 
 class CountingHearer:
-    """Tells how many seconds it was given, as words."""
+    """A hearer whose words are the number of seconds it was given."""
 
     longest = 6.0
 
@@ -38,7 +38,7 @@ class CountingHearer:
 
 
 @dataclass(frozen=True)
-class Stroke:
+class FakeStep:
     index: int
     steps: int
     pixels: None = None
@@ -51,10 +51,10 @@ class CountingPainter:
     def load(self) -> None:
         pass
 
-    def paint(self, steps: int) -> Iterator[Stroke]:
+    def paint(self, steps: int) -> Iterator[FakeStep]:
         for index in range(1, steps + 1):
             time.sleep(0.01)
-            yield Stroke(index, steps)
+            yield FakeStep(index, steps)
 
 
 @pytest.fixture
@@ -77,12 +77,12 @@ def painter(monkeypatch: pytest.MonkeyPatch) -> Iterator[PainterElsewhere]:
 
 @pytest.fixture
 def said(tmp_path: Path) -> Samples:
-    """A sentence, said at once after the recording began."""
+    """A sentence without leading silence."""
     return speech("a red sailboat on the sea at sunset", tmp_path)
 
 
-def fed(rehearing: Rehearing, samples: Samples) -> list[str]:
-    """Let it listen as fast as answers come; tell the words it found on the way."""
+def feed(rehearing: Rehearing, samples: Samples) -> list[str]:
+    """Pass samples block by block; return the words heard so far after each new result."""
     words = []
     for start in range(0, len(samples), BLOCK):
         if rehearing.listen(samples[start : start + BLOCK]):
@@ -91,49 +91,45 @@ def fed(rehearing: Rehearing, samples: Samples) -> list[str]:
     return words
 
 
-def test_words_come_while_someone_speaks_and_the_last_ones_during_the_silence(
-    hearer: HearerElsewhere, said: Samples
-) -> None:
+def test_words_come_during_speech_and_the_final_ones_during_the_silence(hearer: HearerElsewhere, said: Samples) -> None:
     rehearing = Rehearing(hearer)
-    words = fed(rehearing, said)
+    words = feed(rehearing, said)
     assert len(words) >= 2
     assert not rehearing.settled
-    fed(rehearing, silence(0.6))
+    feed(rehearing, silence(0.6))
     assert rehearing.settled
-    heard, asked = rehearing.heard, rehearing._begun
+    heard, calls = rehearing.heard, rehearing._begun
     assert rehearing.final() is heard
-    assert rehearing._begun == asked, "the hearer was asked though it had heard all that was said"
+    assert rehearing._begun == calls, "the hearer was called again though it had heard everything"
     assert float(heard.text) > rehearing.voice.spans[-1].end
 
 
-def test_a_recording_stopped_in_the_middle_of_a_word_is_heard_to_its_end(
+def test_a_recording_stopped_in_the_middle_of_a_word_is_heard_completely(
     hearer: HearerElsewhere, said: Samples
 ) -> None:
     rehearing = Rehearing(hearer)
-    fed(rehearing, said[: SAMPLE_RATE + 777])
+    feed(rehearing, said[: SAMPLE_RATE + 777])
     heard = rehearing.final()
     assert heard
     assert heard.text == f"{1 + 777 / SAMPLE_RATE:.2f}"
 
 
-def test_silence_asks_nobody_and_says_why_there_are_no_words(hearer: HearerElsewhere) -> None:
+def test_silence_has_no_words_and_a_reason(hearer: HearerElsewhere) -> None:
     rehearing = Rehearing(hearer)
-    fed(rehearing, silence(2.0))
+    feed(rehearing, silence(2.0))
     heard = rehearing.final()
     assert heard
     assert (heard.text, heard.no_speech) == ("", "nobody spoke")
 
 
-def test_a_recording_longer_than_the_hearer_takes_is_left_to_be_heard_in_pieces(
-    hearer: HearerElsewhere, said: Samples
-) -> None:
+def test_a_recording_too_long_for_the_hearer_has_no_final_result(hearer: HearerElsewhere, said: Samples) -> None:
     rehearing = Rehearing(hearer)
-    fed(rehearing, np.concatenate([said, silence(0.5), said, silence(0.5), said]))
+    feed(rehearing, np.concatenate([said, silence(0.5), said, silence(0.5), said]))
     assert rehearing.final() is None
 
 
-def pretended(painter: PainterElsewhere, steps: int) -> Any:
-    """A conversation whose every plan is so many steps."""
+def fake_talk(painter: PainterElsewhere, steps: int) -> Any:
+    """A conversation whose orders all paint `steps` steps."""
     recipe = Recipe(
         prompt="", seed=1, steps=1, guidance=1.0, sampler="", spacing="", width=1, height=1, model="", engine="",
         compute_unit="", transcript="a red house",
@@ -147,46 +143,46 @@ def pretended(painter: PainterElsewhere, steps: int) -> Any:
     )
 
 
-def moment(*, settled: bool, text: str = "a red house") -> Any:
+def fake_rehearing(*, settled: bool, text: str = "a red house") -> Any:
     return SimpleNamespace(heard=Heard(text=text), settled=settled, voice=SimpleNamespace(speaking=not settled))
 
 
-def test_painting_begins_in_the_silence_and_is_taken_over_when_the_sentence_has_ended(
+def test_painting_starts_during_the_silence_and_continues_after_the_sentence(
     painter: PainterElsewhere,
 ) -> None:
-    ahead = Ahead(pretended(painter, 20), drafts=False)
-    now = moment(settled=True)
+    ahead = Ahead(fake_talk(painter, 20), drafts=False)
+    now = fake_rehearing(settled=True)
     for _ in range(30):
         list(ahead.consider(now))
         time.sleep(0.02)
     order = ahead.take(Said(prompt="a red house", transcript="a red house", recording="digest"))
     assert order
     assert order.recipe.recording == "digest"
-    begun = time.monotonic()
-    assert [stroke.index for stroke in painter.follow()] == list(range(1, 21))
-    assert time.monotonic() - begun < 0.15, "it had not painted ahead"
+    start = time.monotonic()
+    assert [step.index for step in painter.follow()] == list(range(1, 21))
+    assert time.monotonic() - start < 0.15, "it had not painted ahead"
 
 
-def test_painting_stops_when_the_speech_goes_on(painter: PainterElsewhere) -> None:
-    ahead = Ahead(pretended(painter, 10_000), drafts=False)
-    list(ahead.consider(moment(settled=True)))
-    list(ahead.consider(moment(settled=False)))
+def test_painting_stops_when_speech_continues(painter: PainterElsewhere) -> None:
+    ahead = Ahead(fake_talk(painter, 10_000), drafts=False)
+    list(ahead.consider(fake_rehearing(settled=True)))
+    list(ahead.consider(fake_rehearing(settled=False)))
     assert ahead.take(Said(prompt="", transcript="a red house")) is None
     assert painter.ask("paint", 1), "the painter is free again"
 
 
-def test_what_was_painted_ahead_of_other_words_is_not_taken(painter: PainterElsewhere) -> None:
-    ahead = Ahead(pretended(painter, 10_000), drafts=False)
-    list(ahead.consider(moment(settled=True)))
+def test_a_picture_painted_ahead_for_other_words_is_dropped(painter: PainterElsewhere) -> None:
+    ahead = Ahead(fake_talk(painter, 10_000), drafts=False)
+    list(ahead.consider(fake_rehearing(settled=True)))
     assert ahead.take(Said(prompt="", transcript="a red horse")) is None
 
 
-def test_a_draft_shows_its_steps_and_ends_when_the_speech_pauses(painter: PainterElsewhere) -> None:
-    ahead = Ahead(pretended(painter, 10_000), drafts=True)
+def test_a_draft_shows_its_steps_and_stops_when_speech_pauses(painter: PainterElsewhere) -> None:
+    ahead = Ahead(fake_talk(painter, 10_000), drafts=True)
     drafted = []
     for _ in range(20):
-        drafted += ahead.consider(moment(settled=False))
+        drafted += ahead.consider(fake_rehearing(settled=False))
         time.sleep(0.02)
     assert drafted
-    list(ahead.consider(moment(settled=True)))
+    list(ahead.consider(fake_rehearing(settled=True)))
     assert ahead.take(Said(prompt="", transcript="a red house")) is None, "a draft is not the picture"

@@ -72,7 +72,7 @@ class Shortcut:
     takes: tuple[str, ...] = ()
 
     def text(self, command: Path) -> str:
-        """Return the script for /bin/sh, which has a bare PATH and no profile. It prints errors on stdout and exits 0."""
+        """Return the script for /bin/sh with a bare PATH and no profile. It prints errors on stdout and exits 0."""
         return f"command={quote(str(command))}\n{PRELUDE}{self.script}"
 
 
