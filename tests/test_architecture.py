@@ -14,6 +14,8 @@ FLOORS = (
     {"terminal", "studio", "doctor", "mac"},
     {"line"},
     {"record", "hear", "clean", "refine", "paint", "gallery", "worker"},
+    {"diffusion"},
+    {"runtime"},
     {"catalogue", "fetch", "convert"},
     {"events", "meaning", "recipe", "picture", "sound", "machine", "shell", "files", "settings", "choices", "errors"},
 )
@@ -21,7 +23,7 @@ FLOORS = (
 NEIGHBOURS = {
     "events": {"hear", "recipe"},  # for the types of what they tell
     "fetch": {"catalogue"},
-    "convert": {"paint"},  # writes the description that paint reads
+    "convert": {"paint", "catalogue"},  # writes the description that paint reads, under the names that catalogue gives
     "picture": {"recipe", "files", "errors"},
     "sound": {"shell", "errors", "files"},
     "machine": {"shell", "errors"},
