@@ -13,17 +13,17 @@ FLOORS = (
     {"cli"},
     {"terminal", "studio", "doctor", "mac"},
     {"line"},
+    {"convert"},
     {"record", "hear", "clean", "refine", "paint", "gallery", "worker"},
     {"diffusion"},
     {"runtime"},
-    {"catalogue", "fetch", "convert"},
+    {"catalogue", "fetch"},
     {"events", "meaning", "recipe", "picture", "sound", "machine", "shell", "files", "settings", "choices", "errors"},
 )
 # Within a floor: who may know whom.
 NEIGHBOURS = {
     "events": {"hear", "recipe"},  # for the types of what they tell
     "fetch": {"catalogue"},
-    "convert": {"paint", "catalogue"},  # writes the description that paint reads, under the names that catalogue gives
     "picture": {"recipe", "files", "errors"},
     "sound": {"shell", "errors", "files"},
     "machine": {"shell", "errors"},
