@@ -13,15 +13,17 @@ FLOORS = (
     {"cli"},
     {"terminal", "studio", "doctor", "mac"},
     {"line"},
+    {"convert"},
     {"record", "hear", "clean", "refine", "paint", "gallery", "worker"},
-    {"catalogue", "fetch", "convert"},
+    {"diffusion"},
+    {"runtime"},
+    {"catalogue", "fetch"},
     {"events", "meaning", "recipe", "picture", "sound", "machine", "shell", "files", "settings", "choices", "errors"},
 )
 # Within a floor: who may know whom.
 NEIGHBOURS = {
     "events": {"hear", "recipe"},  # for the types of what they tell
     "fetch": {"catalogue"},
-    "convert": {"paint"},  # writes the description that paint reads
     "picture": {"recipe", "files", "errors"},
     "sound": {"shell", "errors", "files"},
     "machine": {"shell", "errors"},
