@@ -6,7 +6,6 @@ An hour of sound never stands in memory: blocks are read as ffmpeg decodes them 
 from __future__ import annotations
 
 import codecs
-import hashlib
 import io
 import shutil
 import struct
@@ -141,12 +140,6 @@ def write_wav(path: Path, blocks: Iterable[Samples]) -> float:
     finally:
         partial.unlink(missing_ok=True)
     return size / SAMPLE_BYTES / SAMPLE_RATE
-
-
-def sha256(path: Path) -> str:
-    """Digest a recording's file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _copied(stream: BinaryIO, folder: Path) -> Path:

@@ -15,7 +15,20 @@ FLOORS = (
     {"line"},
     {"record", "hear", "clean", "refine", "paint", "gallery", "worker"},
     {"catalogue", "fetch", "convert"},
-    {"events", "meaning", "recipe", "picture", "sound", "machine", "shell", "files", "settings", "choices", "errors"},
+    {
+        "events",
+        "meaning",
+        "recipe",
+        "picture",
+        "sound",
+        "machine",
+        "shell",
+        "files",
+        "settings",
+        "choices",
+        "typed",
+        "errors",
+    },
 )
 # Within a floor: who may know whom.
 NEIGHBOURS = {
@@ -25,10 +38,10 @@ NEIGHBOURS = {
     "picture": {"recipe", "files", "errors"},
     "sound": {"shell", "errors", "files"},
     "machine": {"shell", "errors"},
-    "recipe": {"errors"},
+    "recipe": {"errors", "typed"},
     "shell": {"errors"},
     "files": {"errors"},
-    "settings": {"choices", "errors"},
+    "settings": {"choices", "errors", "typed"},
     "choices": {"errors"},
 }
 

@@ -17,7 +17,7 @@ Decorator = Callable[[Verb], Verb]
 
 def setting(name: str, *short: str, **known: Any) -> Decorator[Any]:
     """Make the flag of a setting: its spelling, type, values and help; None where it is not given."""
-    (kind,), choice = kinds()[name], choices(Settings)[name]
+    kind, choice = kinds()[name], choices(Settings)[name]
     flag = f"--{name.replace('_', '-')}"
     if kind is bool:
         return click.option(f"{flag}/--no-{flag[2:]}", default=None, help=choice.help, **known)

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from orchestrator import catalogue, events, record, sound
+from orchestrator import catalogue, events, files, record, sound
 from orchestrator.clean import clean
 from orchestrator.errors import AudioToImageError, NoSpeech
 from orchestrator.events import Event
@@ -48,7 +48,7 @@ def hearing(line: Line, source: Path) -> Generator[Event, None, Said]:
     cleaned = cleaning(heard.text)
     yield cleaned
     seconds = round(time.perf_counter() - begun, 3)
-    return replace(said_of(heard, cleaned), recording=sound.sha256(source), seconds=seconds)
+    return replace(said_of(heard, cleaned), recording=files.sha256(source), seconds=seconds)
 
 
 def said_of(heard: speech.Heard, cleaned: events.Cleaned) -> Said:

@@ -36,7 +36,6 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "spacing": SPACINGS,
     "language": ("auto", *LANGUAGES),
 }
-MODELS = {"model": "picture", "speech_model": "speech"}
 MOST_COUNT = 16
 MOST_FIELDS = 100
 BLOCK_BYTES = 1 << 20
@@ -76,7 +75,7 @@ async def read(request: Request) -> Asked:
 def chosen(settings: Settings, fields: Mapping[str, Any], names: tuple[str, ...] = PAINTING + HEARING) -> Settings:
     """Set what a client asks for; null leaves a field as it is."""
     given = {name: fields[name] for name in names if fields.get(name) not in (None, "")}
-    for name, kind in MODELS.items():
+    for name, kind in catalogue.load().role_by_setting.items():
         if name in given:
             _check_model(given[name], kind)
     for name in CHOICES.keys() & given.keys():

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator import events, record, sound
+from orchestrator import events, files, record
 from orchestrator.errors import AudioToImageError, NoSpeech
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery
@@ -164,7 +164,7 @@ class Talk:
         cleaned = pipeline.cleaning(heard.text)
         yield cleaned
         took = round(time.perf_counter() - begun, 3)
-        return replace(pipeline.said_of(heard, cleaned), recording=sound.sha256(path), seconds=took)
+        return replace(pipeline.said_of(heard, cleaned), recording=files.sha256(path), seconds=took)
 
     def _paint(self, said: Said, ahead: Ahead) -> Iterator[Event]:
         plan = self.plan(said)

@@ -72,8 +72,9 @@ def field(name: str) -> Schema:
     """Describe a field that sets a preference: null leaves it as the server has it."""
     if name in asked.CHOICES:
         return {"enum": [*asked.CHOICES[name], None]}
-    if name in asked.MODELS:
-        known = [model.name for model in catalogue.load().models if model.kind == asked.MODELS[name]]
+    roles = catalogue.load().role_by_setting
+    if name in roles:
+        known = [model.name for model in catalogue.load().models if model.kind == roles[name]]
         return {"enum": [*known, "demo", None]}
     hint = get_type_hints(Settings)[name]
     kind = next(each for each in (*get_args(hint), hint) if each in KINDS)
