@@ -12,18 +12,13 @@ from pathlib import Path, PurePosixPath
 from orchestrator import files
 from orchestrator.catalogue import seen
 from orchestrator.catalogue.known import REINSTALL, Catalogue, Licence, Model, Role, parse
+from orchestrator.catalogue.layout import OPENED
 from orchestrator.errors import AudioToImageError, Misuse, ModelMissing
 from orchestrator.settings import Settings, shipped_models
 
 __all__ = ["Catalogue", "Chosen", "Licence", "Model", "Role", "parse"]
 
 UNKNOWN = "unknown"
-OPENED = (
-    "unet.onnx",
-    "Unet.mlmodelc",
-    "UnetChunk1.mlmodelc",
-    "Unet.mlpackage",
-)  # in the folder that is opened
 
 
 @dataclass(frozen=True, kw_only=True)
