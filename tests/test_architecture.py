@@ -15,10 +15,28 @@ FLOORS = (
     {"line"},
     {"convert"},
     {"record", "hear", "clean", "refine", "paint", "gallery", "worker"},
+<<<<<<< HEAD
     {"diffusion"},
     {"runtime"},
     {"catalogue", "fetch"},
     {"events", "meaning", "recipe", "picture", "sound", "machine", "shell", "files", "settings", "choices", "errors"},
+=======
+    {"catalogue", "fetch", "convert"},
+    {
+        "events",
+        "meaning",
+        "recipe",
+        "picture",
+        "sound",
+        "machine",
+        "shell",
+        "files",
+        "settings",
+        "choices",
+        "typed",
+        "errors",
+    },
+>>>>>>> ground
 )
 # Within a floor: who may know whom.
 NEIGHBOURS = {
@@ -27,10 +45,10 @@ NEIGHBOURS = {
     "picture": {"recipe", "files", "errors"},
     "sound": {"shell", "errors", "files"},
     "machine": {"shell", "errors"},
-    "recipe": {"errors"},
+    "recipe": {"errors", "typed"},
     "shell": {"errors"},
     "files": {"errors"},
-    "settings": {"choices", "errors"},
+    "settings": {"choices", "errors", "typed"},
     "choices": {"errors"},
 }
 
