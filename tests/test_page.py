@@ -127,7 +127,7 @@ def test_a_sentence_can_change_the_picture_before_it(studio: Visitor, running: S
     changed = told(running, studio.shown())
     assert (changed["parent"], changed["prompt"]) == (first, "a red house by the sea at night")
     expect(studio.at("#changing")).to_contain_text("night")  # goes on from there
-    studio.button("Stop changing it: paint new pictures").click()
+    studio.button("Stop changing this picture").click()
     assert not told(running, studio.paints("a green tree"))["parent"]
 
 
