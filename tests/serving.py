@@ -32,7 +32,7 @@ class Server:
         self.url, _, self.token = self.address.partition("?token=")
         self.url = self.url.rstrip("/")
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        self.client = httpx2.Client(base_url=self.url, timeout=30, headers=headers)
+        self.client = httpx2.Client(base_url=self.url, timeout=100, headers=headers)
 
     def ask(self, method: str, path: str, **how: Any) -> httpx2.Response:
         return self.client.request(method, path, **how)
@@ -58,7 +58,7 @@ class Server:
         """Find the processes that hold engines."""
         return [child for child in psutil.Process(self.process.pid).children() if _holds_an_engine(child)]
 
-    def until(self, true: Callable[[], object], seconds: float = 60) -> None:
+    def until(self, true: Callable[[], object], seconds: float = 100) -> None:
         """Wait until a condition holds."""
         end = time.monotonic() + seconds
         while not true():
@@ -81,7 +81,7 @@ class Server:
         complaints = ""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-            _, complaints = self.process.communicate(timeout=30)
+            _, complaints = self.process.communicate(timeout=100)
         return self.process.returncode, complaints
 
 

@@ -438,7 +438,7 @@ def test_the_colours_follow_the_system_until_one_chooses(running: Server, visit:
     visitor = visit(running.url, color_scheme="dark")
     colour = "getComputedStyle(document.body).backgroundColor"
     dark = visitor.page.evaluate(colour)
-    visitor.button("Colours: as the system").click()
+    visitor.button("Colours: as in the system").click()
     light = visitor.page.evaluate(colour)
     visitor.page.reload()
     assert visitor.page.evaluate(colour) == light != dark

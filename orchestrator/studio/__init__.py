@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 
 from orchestrator import files, record
 from orchestrator.errors import AudioToImageError, Misuse
-from orchestrator.line.engines import Line
+from orchestrator.line.engines import ROLES, Line
 from orchestrator.settings import Settings
 from orchestrator.studio.app import app
 from orchestrator.studio.door import Door
@@ -31,6 +31,7 @@ from orchestrator.studio.guard.timeouts import TimeoutHTTP, TimeoutWebSocket
 from orchestrator.studio.jobs import Jobs
 from orchestrator.studio.microphone import Microphone, press
 from orchestrator.studio.turns import Turns
+from orchestrator.worker import RemoteEngine
 from orchestrator.worker.messages import Press
 from orchestrator.worker.served import connect, private
 
@@ -58,7 +59,7 @@ def serve(settings: Settings, started: Callable[[Serving], None]) -> None:
         url = f"http://{bracketed(settings.host)}:{port}/"
         recovered = record.recover(settings.recordings)
         jobs, microphone = Jobs(settings), Microphone()
-        turns = {kind: Turns(settings.idle) for kind in ("speech", "picture")}
+        turns = {role: Turns(settings.idle) for role in ROLES}
         with _door(settings, turns, jobs, microphone, url):
             started(
                 Serving(
@@ -122,10 +123,12 @@ def _door(settings: Settings, turns: dict[str, Turns], jobs: Jobs, microphone: M
 
 
 def _load_engines(settings: Settings) -> None:
-    """Load the engines; the first request reports what fails."""
-    with suppress(AudioToImageError), Line(settings) as line:
-        line.hearer.start()
-        line.painter.load()
+    """Load the engines side by side; the first job that needs one that failed will report it."""
+    with Line(settings) as line:
+        for load in (RemoteEngine.start, RemoteEngine.load):
+            for role in ROLES:
+                with suppress(AudioToImageError):
+                    load(line.engine(role))
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from starlette.requests import Request
 
 from orchestrator import catalogue, files
 from orchestrator.errors import Misuse, ModelMissing
-from orchestrator.gallery import ID, Gallery, Kept
+from orchestrator.events import Kept
+from orchestrator.gallery import ID, Gallery
 from orchestrator.settings import Settings, changed
 from orchestrator.studio.fields import FIELDS, MODELS, MOST_COUNT
 

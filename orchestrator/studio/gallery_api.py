@@ -10,7 +10,8 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from orchestrator import picture as png
 from orchestrator.errors import Misuse
-from orchestrator.gallery import ID, Gallery, Kept
+from orchestrator.events import Kept
+from orchestrator.gallery import ID, Gallery
 from orchestrator.studio import event_json, forms, problems
 
 PAGE = 24  # pictures

@@ -16,11 +16,11 @@ from starlette.types import Receive
 
 from orchestrator import sound
 from orchestrator.errors import Misuse, NoSpeech, Unreadable
-from orchestrator.events import Event
-from orchestrator.gallery import Gallery, Kept
+from orchestrator.events import Event, Kept
+from orchestrator.gallery import Gallery
 from orchestrator.line import pipeline
 from orchestrator.line.engines import Line
-from orchestrator.line.order import Said, as_it_was, said_before
+from orchestrator.line.order import Prompt, prompt_of, settings_of
 from orchestrator.line.talking import Talk, made_before
 from orchestrator.settings import Settings
 from orchestrator.studio import fields, forms, problems
@@ -134,23 +134,23 @@ def _plan(job: Job, settings: Settings, form: Form, path: Path | None) -> tuple[
     def work(line: Line) -> Iterator[Event]:
         if path:
             check_length(path, line.settings)
-            line.hearer.start()
-        line.painter.start()
-        said = (yield from pipeline.hearing(line, path)) if path else Said(prompt=prompt)
+            line.speech.start()
+        line.picture.start()
+        words = (yield from pipeline.hearing(line, path)) if path else Prompt(text=prompt)
         talk = Talk(line, image=str(image.path) if image else "", made=[made_before(before)] if before else [])
-        yield from talk.written(said)
+        yield from talk.paint(words)
 
     return chosen, work
 
 
 def _repeat(settings: Settings, given: Mapping[str, Any], kept: Kept, *, same: bool) -> tuple[Settings, Work]:
     """Paint a kept picture again: the same pixels, or with a new seed and the choices given."""
-    was = as_it_was(settings, kept.recipe)
+    was = settings_of(settings, kept.recipe)
     if same:
         return was, lambda line: pipeline.repainting(line, kept.recipe)
     chosen = forms.apply(replace(was, seed=None), given)
     image = str(Gallery(settings.gallery).source(kept.recipe)) if kept.recipe.strength is not None else ""
-    return chosen, lambda line: pipeline.painting(line, said_before(kept.recipe), image=image)
+    return chosen, lambda line: pipeline.painting(line, prompt_of(kept.recipe), image=image)
 
 
 def _refuse_others(way: str, given: list[str]) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from orchestrator import catalogue
+from orchestrator.choices import MAX_CHARACTERS
 from orchestrator.gallery import ID
-from orchestrator.paint import MAX_CHARACTERS
 from orchestrator.recipe import Recipe
 from orchestrator.settings import Settings
 from orchestrator.studio import problems

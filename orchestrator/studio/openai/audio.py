@@ -69,7 +69,7 @@ def _transcribe(line: Line, path: Path, transcript: Transcript) -> Iterator[Even
     """Hear a recording; silence is not a failure here, its transcript is empty."""
     try:
         transcript.seconds = check_length(path, line.settings)
-        for event in pipeline.transcript(line, path):
+        for event in pipeline.transcribe(line, path):
             if isinstance(event, events.Heard):
                 transcript.hear(event)
             yield event

@@ -18,7 +18,7 @@ from orchestrator.events import Event
 from orchestrator.gallery import Gallery
 from orchestrator.line import pipeline
 from orchestrator.line.engines import Line
-from orchestrator.line.order import Said
+from orchestrator.line.order import Prompt
 from orchestrator.settings import Settings
 from orchestrator.studio import forms, problems
 from orchestrator.studio.fields import PAINTING
@@ -90,8 +90,9 @@ def _accept(jobs: Jobs, job: Job, form: Form, image: UploadFile | None) -> None:
             raise
 
     def work(line: Line) -> Iterator[Event]:
-        _check_size(line.painter.size, size)
-        yield from pipeline.painting(line, Said(prompt=job.text), image=str(path or ""))
+        facts = line.picture.load()
+        _check_size((facts.width, facts.height), size)
+        yield from pipeline.painting(line, Prompt(text=job.text), image=str(path or ""))
 
     jobs.start(job, work, settings)
 

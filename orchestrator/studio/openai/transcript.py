@@ -12,7 +12,7 @@ from typing import Any
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from orchestrator import events
-from orchestrator.hear.speech import Segment
+from orchestrator.meaning import Segment
 from orchestrator.studio import problems
 from orchestrator.studio.job import Job
 
