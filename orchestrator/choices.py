@@ -65,7 +65,9 @@ def check(chosen: Any) -> None:
             check_range(name, value, known.least, known.most, hint=f"{getattr(type(chosen), name)} is usual")
 
 
-def check_range(name: str, value: float, least: float, most: float | None, hint: str = "") -> None:
+def check_range(
+    name: str, value: float, least: float, most: float | None, hint: str = "audio-to-image paint --help explains it"
+) -> None:
     """Raise Misuse where a number lies outside its limits."""
     if most is None:
         if not (math.isfinite(value) and value >= least):

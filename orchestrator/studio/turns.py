@@ -140,7 +140,7 @@ class Turns:
     def _opened(self, opening: Opening | None) -> Elsewhere:
         """Have the engine that is asked for: the one that is here, or another in its place."""
         if opening is None:
-            raise AudioToImageError("no engine was opened")
+            raise AudioToImageError("no engine was opened", "try again: the first message must open one")
         if self._engine and (self._engine.opening != opening or not self._engine.alive):
             self._engine.unload()
             self._engine = None

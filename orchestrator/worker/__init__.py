@@ -187,6 +187,6 @@ class Elsewhere:
 
     def _death(self) -> AudioToImageError:
         """Say how the engine was lost, and let go of what is left of it."""
-        error = self._peer.death() if self._peer else AudioToImageError("there is no engine")
+        error = self._peer.death() if self._peer else AudioToImageError("there is no engine", "try again")
         self.unload()
         return error

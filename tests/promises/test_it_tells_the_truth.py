@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import provoked
 import pytest
 from microphone import SOURCE, Microphone, microphone
 from sounds import silence
@@ -259,13 +258,3 @@ def test_a_picture_whose_parent_is_gone_is_painted_from_its_words_as_the_hint_sa
     recipe = png.read_png(Path(painted))
     assert recipe
     assert recipe.prompt == "it's a 'red' house"
-
-
-def test_every_error_is_provoked_by_a_test_or_has_a_reason_why_not() -> None:
-    """`python tests/promises/provoked.py` notes who provokes what; what nobody can stands there with its reason."""
-    table = provoked.read_table()
-    missing = sorted(str(site) for site in provoked.sites() if table.get(str(site), "?") == "?")
-    assert not missing, "\n".join(["nobody provokes:", *missing])
-    for test in {each for each in table.values() if each.startswith("tests/")}:
-        path, _, name = test.partition("::")
-        assert f"def {name}(" in (provoked.ROOT / path).read_text(), f"{test} is gone"
