@@ -8,10 +8,10 @@ from dataclasses import asdict
 import click
 
 from orchestrator import settings
-from orchestrator.cli import commands, options
+from orchestrator.cli import options
 
 
-@commands.command()
+@click.command()
 @options.as_json
 def doctor(as_json: bool) -> int:
     """Tell what works on this machine, what does not, the command that repairs it. Exits 0 when `talk` will work."""
