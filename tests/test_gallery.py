@@ -24,6 +24,8 @@ from orchestrator import picture as png
 from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.gallery import Gallery, Kept, index
 
+pytestmark = pytest.mark.quick
+
 RANDOM = np.random.default_rng(0)
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user and to mount")
 

@@ -22,6 +22,8 @@ from orchestrator.errors import AudioToImageError, Cancelled, Misuse, ModelMissi
 from orchestrator.studio.answers import HANDLERS, told
 from orchestrator.studio.guard import Rules, guarded, serving
 
+pytestmark = pytest.mark.quick
+
 CHUNK = bytes(1 << 16)
 
 

@@ -24,6 +24,8 @@ from orchestrator.hear.speech.voice import spans
 from orchestrator.settings import demo_models
 from orchestrator.sound import SAMPLE_RATE, Samples, Span, pieces, read
 
+pytestmark = pytest.mark.quick
+
 DEMO = demo_models() / "ggml-demo.bin"
 SENTENCE = "a red lighthouse by the sea at sunset"
 RED_HOUSE = Parrot(words=("a", "red", "house"))

@@ -15,6 +15,8 @@ from orchestrator.paint.graph import Port
 from orchestrator.paint.latent import LatentPainter
 from orchestrator.paint.pixels import fit
 
+pytestmark = pytest.mark.quick
+
 CLIP = Path(__file__).parent / "data" / "clip"
 SHAPE, SIZE, WIDTH, LENGTH = (4, 4, 4), (32, 32), 3, 12
 DESCRIPTION = Description(

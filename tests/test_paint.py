@@ -18,6 +18,8 @@ from orchestrator.paint.folder import choose
 from orchestrator.paint.graph import Port, thread_count
 from orchestrator.paint.known import describe
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize(
     "asked",
