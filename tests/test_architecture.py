@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.quick
+
 PACKAGE = Path(__file__).parent.parent / "orchestrator"
 # From the top down. A room imports from the floors below its own, and from no neighbour on its floor.
 FLOORS = (

@@ -20,6 +20,8 @@ from orchestrator.errors import Misuse, ModelMissing
 from orchestrator.fetch import bundle
 from orchestrator.settings import Settings
 
+pytestmark = pytest.mark.quick
+
 ROOT = Path(__file__).parent.parent
 WHISPERS = ("tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium", "medium.en", "large-v3-turbo")
 

@@ -24,6 +24,8 @@ from orchestrator import files, shell, sound
 from orchestrator.errors import AudioToImageError, Misuse, NoSpeech
 from orchestrator.sound import SAMPLE_RATE, Samples
 
+pytestmark = pytest.mark.quick
+
 NOBODY = 65534
 
 
