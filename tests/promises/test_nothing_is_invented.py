@@ -17,7 +17,7 @@ from orchestrator import events
 from orchestrator.errors import NoSpeech
 from orchestrator.line import pipeline
 from orchestrator.line.engines import Line
-from orchestrator.settings import demo_models, load
+from orchestrator.settings import load
 from orchestrator.sound import write_wav
 
 COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
@@ -72,13 +72,10 @@ def test_a_small_crowd_is_told_without_a_target(line: Line, tmp_path: Path, reco
     record_property("seen", f"words in so many of {often(1, 20)} crowds each: {shares}")
 
 
-def test_hardly_anyone_who_speaks_is_refused(
-    line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable
-) -> None:
-    monkeypatch.syspath_prepend(str(demo_models() / "recipe"))
-    from corpus import held_out
-    from speak import UNSEEN, draw_voice, say
-    from world import spoken
+def test_hardly_anyone_who_speaks_is_refused(line: Line, tmp_path: Path, record_property: Callable) -> None:
+    from training.demo.speech.corpus import held_out
+    from training.demo.speech.voices import UNSEEN, draw_voice, say
+    from training.demo.world import spoken
 
     count, random, silent = often(10, 200), Random("held out"), []
     while count:

@@ -1,0 +1,85 @@
+"""Make the demo picture model from nothing: draw scenes, train decoder, painter and judge, export, convert, evaluate.
+
+    python -m training.demo.pictures.build --work WORK --out models/demo    the shipped model: hours on two cores
+    python -m training.demo.pictures.build --work WORK --out WORK --quick   the same at toy size, in two minutes
+
+Every stage keeps its results, so a build that was stopped resumes where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from orchestrator.convert import convert as run
+from training.demo import cards
+from training.demo.pictures import decoder, evaluate, export, render, train_judge
+from training.demo.pictures.judge import Judge
+from training.demo.pictures.train import Lesson, teach
+
+CARD_BEGIN, CARD_END = "<!-- figures -->", "<!-- end of figures -->"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How much of everything."""
+
+    scenes: int = 32_000
+    fitted: int = 500  # pictures that the encoder is fitted to
+    decoder_steps: int = 5_000
+    steps: int = 10_000
+    batch: int = 24
+    passes: int = 7
+    judged: int = 500
+
+
+QUICK = Plan(scenes=32, fitted=16, decoder_steps=2, steps=3, batch=2, passes=1, judged=2)
+
+
+def convert(source: Path, out: Path) -> None:
+    """Convert to both formats with the program's own converter, beside what is shipped, then in its place."""
+    for to, bits in (("onnx", None), ("coreml", 6)):
+        fresh, target = out / f".{to}", out / to
+        shutil.rmtree(fresh, ignore_errors=True)
+        for progress in run(source, fresh, to=to, palettize=bits):
+            print(f"{to}: {progress.piece}: {progress.what}", flush=True)
+        shutil.rmtree(target, ignore_errors=True)
+        fresh.rename(target)
+
+
+def build(work: Path, out: Path, plan: Plan, processes: int) -> None:
+    """Do all stages."""
+    torch.set_num_threads(1)
+    shards = work / "shards"
+    render.draw(shards, plan.scenes, fitted=plan.fitted)
+    decoder.train(work, plan.decoder_steps)
+    teach(Lesson(folder=work, steps=plan.steps, batch=plan.batch, processes=processes))
+    if not (work / "judge.onnx").exists():
+        train_judge.write(train_judge.train(shards, plan.passes), work / "judge.onnx")
+    export.export(work, work / "diffusers")
+    convert(work / "diffusers", out / "pictures")
+    asked = evaluate.prompts(plan.judged)
+    pictures = evaluate.converted(out / "pictures" / "onnx", asked)
+    figures = evaluate.table(asked, pictures, Judge(work / "judge.onnx"))
+    print(figures)
+    if (out / "PICTURES.md").exists():
+        cards.write_figures(out / "PICTURES.md", CARD_BEGIN, CARD_END, figures)
+
+
+def main() -> None:
+    """Build."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True, help="what is made on the way; may be deleted afterwards")
+    parser.add_argument("--out", type=Path, required=True, help="where pictures/onnx and pictures/coreml go")
+    parser.add_argument("--quick", action="store_true", help="toy size: everything runs, nothing is learnt")
+    parser.add_argument("--processes", type=int, default=2)
+    arguments = parser.parse_args()
+    build(arguments.work, arguments.out, QUICK if arguments.quick else Plan(), arguments.processes)
+
+
+if __name__ == "__main__":
+    main()

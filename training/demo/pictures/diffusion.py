@@ -1,0 +1,82 @@
+"""The noise the picture model learns to undo: scaled-linear betas to zero terminal signal, v-prediction, DDIM.
+
+Comes in: latents and times, or captions. Goes out: noisy latents and their velocities, or painted latents.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from training.demo.pictures.tokenizer import END, LENGTH, START, encode, vocabulary
+from training.demo.pictures.unet import WIDTH, UNet
+
+TIMES, BETAS = 1000, (0.00085, 0.012)
+SCHEDULER: dict[str, Any] = {
+    "_class_name": "DDIMScheduler",
+    "num_train_timesteps": TIMES,
+    "beta_schedule": "scaled_linear",
+    "beta_start": BETAS[0],
+    "beta_end": BETAS[1],
+    "prediction_type": "v_prediction",
+    "rescale_betas_zero_snr": True,
+    "timestep_spacing": "trailing",
+    "clip_sample": False,
+    "set_alpha_to_one": True,
+    "steps_offset": 1,
+}
+
+
+def signals() -> Tensor:
+    """Return, for each time, the share of the picture that is left: nearly one to exactly zero (Lin et al., 2023)."""
+    betas = torch.linspace(BETAS[0] ** 0.5, BETAS[1] ** 0.5, TIMES, dtype=torch.float64) ** 2
+    roots = torch.cumprod(1 - betas, 0).sqrt()
+    return ((roots - roots[-1]) * roots[0] / (roots[0] - roots[-1])).float()
+
+
+def text_encoder() -> CLIPTextModel:
+    """Return a fresh, tiny CLIP text encoder."""
+    numbers = vocabulary()
+    ends = {"bos_token_id": numbers[START], "eos_token_id": numbers[END], "pad_token_id": numbers[END]}
+    size = {
+        "hidden_size": WIDTH,
+        "intermediate_size": 4 * WIDTH,
+        "projection_dim": WIDTH,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 2,
+    }
+    return CLIPTextModel(
+        CLIPTextConfig(vocab_size=len(numbers), max_position_embeddings=LENGTH, hidden_act="quick_gelu", **size, **ends)
+    )
+
+
+class Painter(nn.Module):
+    """The text encoder and the denoiser, trained as one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text, self.unet = text_encoder(), UNet()
+
+    def forward(self, noisy: Tensor, times: Tensor, tokens: Tensor) -> Tensor:
+        return self.unet(noisy, times, self.text(tokens).last_hidden_state)
+
+
+@torch.no_grad()
+def paint(model: Painter, tokens: Tensor, *, seed: int, steps: int = 20, guidance: float = 3.0) -> Tensor:
+    """Paint latents for rows of tokens, by DDIM (Song et al., 2020) and guidance away from the empty caption."""
+    keep, count = signals(), len(tokens)
+    nothing = torch.tensor(encode("", vocabulary())).expand(count, -1)
+    text = model.text(torch.cat([tokens, nothing])).last_hidden_state
+    x = torch.randn(count, 12, 32, 32, generator=torch.Generator().manual_seed(seed))
+    times = [round(TIMES - step * TIMES / steps) - 1 for step in range(steps)]
+    for time, after in zip(times, [*times[1:], None], strict=True):
+        both = model.unet(torch.cat([x, x]), torch.full((2 * count,), time), text)
+        told, untold = both.float().chunk(2)
+        v, a = untold + guidance * (told - untold), keep[time]
+        s, a_next = (1 - a * a).sqrt(), torch.tensor(1.0) if after is None else keep[after]
+        clean, noise = a * x - s * v, a * v + s * x
+        x = a_next * clean + (1 - a_next * a_next).sqrt() * noise
+    return x

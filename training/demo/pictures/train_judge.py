@@ -1,0 +1,121 @@
+"""Train the judge on drawn scenes, and on nothing that any model painted.
+
+Comes in: the folder of shards. Goes out: `judge.onnx`, and its accuracy on drawn scenes it has not seen, half of them
+combinations that are held out from training.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training.demo.files import JUDGE
+from training.demo.pictures import captions, scenes
+from training.demo.pictures.judge import ANSWERS, SIDE, Judge
+from training.demo.pictures.latents import PATCH, Patches
+from training.demo.pictures.shards import Shards
+from training.demo.world import Scene
+
+
+class Looker(nn.Module):
+    """Five convolutions and four answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        sizes = (3, 24, 48, 64, 96, 96)
+        strides = (2, 2, 1, 2, 1)
+        self.convolutions = nn.ModuleList(
+            [nn.Conv2d(a, b, 3, stride, 1) for a, b, stride in zip(sizes, sizes[1:], strides, strict=False)]
+        )
+        self.heads = nn.ModuleList([nn.Linear(2 * sizes[-1], len(answers)) for answers in ANSWERS.values()])
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
+        x = 4 * picture - 2
+        for convolution in self.convolutions:
+            x = functional.relu(convolution(x))
+        seen = torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=1)
+        return tuple(head(seen) for head in self.heads)
+
+
+def small(latents: Tensor, patches: Patches) -> Tensor:
+    """Turn latents into pictures of 64x64 from 0 to 1: shrinking is linear, so no pixel needs to be drawn."""
+    cells, step = SIDE // 32, PATCH * 32 // SIDE
+    form = (-1, 3, cells, step, cells, step)
+    basis = (patches.components / patches.scale[:, None]).reshape(form).mean((3, 5))
+    mean = patches.mean.reshape(form).mean((3, 5))[0]
+    x = torch.einsum("nkhw,kcab->nchawb", latents.float(), torch.from_numpy(basis))
+    return ((x + torch.from_numpy(mean)[None, :, None, :, None, :]).flatten(4).flatten(2, 3) + 1) / 2
+
+
+def answers(told: list[Scene]) -> list[Tensor]:
+    """Number the right answers."""
+    return [
+        torch.tensor([names.index(getattr(scene, question)) for scene in told]) for question, names in ANSWERS.items()
+    ]
+
+
+def train(folder: Path, passes: int, size: int = 64) -> Looker:
+    """Train on all shards, shifted by a few pixels and a little noised, so that nothing hangs on a single one."""
+    torch.manual_seed(3)
+    shards, patches = Shards(folder=folder), Patches.load(folder / "patches.npz")
+    shards.look()
+    pictures = small(torch.from_numpy(np.stack(shards.latents)), patches)
+    right, model = answers(shards.scenes), Looker()
+    optimiser = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=0.01)
+    steps = passes * len(pictures) // size
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps + 1)
+    for _ in range(steps):
+        chosen = torch.randint(len(pictures), (size,))
+        shift = tuple(int(part) for part in torch.randint(-3, 4, (2,)))
+        x = torch.roll(pictures[chosen], shift, (2, 3))
+        guesses = model(x + 0.04 * torch.rand(1) * torch.randn_like(x))
+        errors = [functional.cross_entropy(guess, rows[chosen]) for guess, rows in zip(guesses, right, strict=True)]
+        optimiser.zero_grad()
+        torch.stack(errors).sum().backward()
+        optimiser.step()
+        schedule.step()
+    return model.eval()
+
+
+def write(model: Looker, path: Path) -> None:
+    """Write the network as ONNX, its batch free."""
+    part, example = path.with_suffix(".part"), torch.zeros(1, 3, SIDE, SIDE)
+    axes = {name: {0: "n"} for name in ("picture", *ANSWERS)}
+    torch.onnx.export(
+        model, (example,), part, input_names=["picture"], output_names=list(ANSWERS), dynamic_axes=axes, dynamo=False
+    )
+    part.rename(path)
+
+
+def accuracy(judge: Judge, count: int) -> dict[str, float]:
+    """Judge freshly drawn scenes, every second one a held-out combination."""
+    right = dict.fromkeys(ANSWERS, 0)
+    for number in range(count):
+        scene = captions.scene(4 * 10**6 + number, held_out=number % 2 == 1)
+        [verdict] = judge.look(scenes.draw(scene, number).picture[None])
+        for question, agrees in verdict.agrees(scene).items():
+            right[question] += agrees
+    return {question: hits / count for question, hits in right.items()}
+
+
+def main() -> None:
+    """Train, write, and say how good the judge is."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--output", type=Path, default=JUDGE)
+    parser.add_argument("--passes", type=int, default=7)
+    parser.add_argument("--count", type=int, default=400)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    write(train(arguments.folder, arguments.passes), arguments.output)
+    for question, share in accuracy(Judge(arguments.output), arguments.count).items():
+        print(f"{question}: {share:.1%} of {arguments.count} drawn scenes")
+
+
+if __name__ == "__main__":
+    main()
