@@ -56,9 +56,9 @@ def test_what_is_held_out_is_in_no_training_scene_and_only_that_is_asked_for_uns
     from training.demo import world
     from training.demo.pictures import captions, evaluate
 
-    assert not any(world.held_out(captions.scene(number)) for number in range(2000))
+    assert not any(world.is_held_out(captions.scene(number)) for number in range(2000))
     asked = evaluate.prompts(40)
-    assert [world.held_out(scene) for scene, _ in asked] == [False, True] * 20
+    assert [world.is_held_out(scene) for scene, _ in asked] == [False, True] * 20
 
 
 def test_a_caption_says_the_rain_the_size_and_the_side_that_are_drawn() -> None:
@@ -110,7 +110,7 @@ def test_the_noise_is_diffusers_own() -> None:
     from training.demo.pictures import diffusion
 
     scheduler = DDIMScheduler(**{name: value for name, value in diffusion.SCHEDULER.items() if name[0] != "_"})
-    torch.testing.assert_close(diffusion.signals(), scheduler.alphas_cumprod.sqrt(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(diffusion.sqrt_alphas_cumprod(), scheduler.alphas_cumprod.sqrt(), atol=1e-6, rtol=0)
 
 
 def test_the_encoder_is_a_convolution_and_its_transpose_a_decoder() -> None:

@@ -32,10 +32,10 @@ def one_thread() -> None:
 
 
 def random_model() -> ModuleType:
-    from training.demo.speech.model import Dims, Hearing, Vocabulary
+    from training.demo.speech.model import Dims, Vocabulary, Whisper
 
     torch.manual_seed(4)
-    return Hearing(Dims(), Vocabulary()).eval()
+    return Whisper(Dims(), Vocabulary()).eval()
 
 
 def hear(path: Path, samples: np.ndarray, words: int = 8) -> str:
@@ -89,10 +89,10 @@ def test_a_half_written_model_never_bears_the_final_name(tmp_path: Path) -> None
 
 
 def test_unseen_speakers_are_never_drawn_for_training() -> None:
-    from training.demo.speech.voices import UNSEEN, VARIANTS, draw_voice
+    from training.demo.speech.voices import UNSEEN, VARIANTS, random_voice
 
     random, held = Random(1), {voice.name.split("+")[-1] for voice in UNSEEN.values()}
-    drawn = [draw_voice(random) for _ in range(3000)]
+    drawn = [random_voice(random) for _ in range(3000)]
     assert not held & {name for voice in drawn for name in voice.name.split("+")}
     assert not held & set(VARIANTS)
     assert {voice.engine for voice in drawn} == {"espeak-ng", "flite", "festival"}
@@ -100,15 +100,15 @@ def test_unseen_speakers_are_never_drawn_for_training() -> None:
 
 def test_held_out_sentences_are_never_spoken_for_training() -> None:
     from training.demo.speech import corpus
-    from training.demo.speech.corpus import draw_text, held_out
-    from training.demo.world import spoken, words
+    from training.demo.speech.corpus import is_held_out, random_text
+    from training.demo.world import random_sentence, words
 
     random = Random(2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(corpus, "WORD_LIST_SHARE", 0)  # lists of words are no sentences of the world
-        assert not any(held_out(draw_text(random, words())) for _ in range(2000))
-    sentences = [spoken(random) for _ in range(2000)]
-    assert 0.03 < sum(map(held_out, sentences)) / len(sentences) < 0.09
+        assert not any(is_held_out(random_text(random, words())) for _ in range(2000))
+    sentences = [random_sentence(random) for _ in range(2000)]
+    assert 0.03 < sum(map(is_held_out, sentences)) / len(sentences) < 0.09
 
 
 def test_word_errors_count_each_kind_once() -> None:
@@ -153,7 +153,7 @@ def test_everything_from_speaking_to_judging_runs_at_toy_size(tmp_path: Path) ->
 
     card = tmp_path / "SPEECH.md"
     card.write_text(f"before\n{evaluate.CARD_BEGIN}\n{evaluate.CARD_END}\nafter\n")
-    plan = build.Plan(parts=1, part_size=8, steps=3, batch=2, judged=1, wordless=10)
+    plan = build.Plan(parts=1, part_size=8, steps=3, batch=2, clips=1, wordless=10)
     path = build.build(tmp_path, tmp_path, plan, processes=1)
     assert path.stat().st_size > 5_000_000
     written = card.read_text()
@@ -184,9 +184,9 @@ def recorded(name: str) -> np.ndarray:
 
 def test_the_shipped_model_writes_what_its_checkpoint_writes() -> None:
     from training.demo.speech.mel import window
-    from training.demo.speech.train import trained
+    from training.demo.speech.train import load_model
 
-    torch_model = trained(CHECKPOINTS / "speech.pt")
+    torch_model = load_model(CHECKPOINTS / "speech.pt")
     frames = 2 * torch_model.dims.audio_context
     same = [
         hear(DEMO / "ggml-demo.bin", recorded(one["file"]), 40)

@@ -73,16 +73,16 @@ def test_a_small_crowd_is_told_without_a_target(line: Line, tmp_path: Path, reco
 
 
 def test_hardly_anyone_who_speaks_is_refused(line: Line, tmp_path: Path, record_property: Callable) -> None:
-    from training.demo.speech.corpus import held_out
-    from training.demo.speech.voices import UNSEEN, draw_voice, say
-    from training.demo.world import spoken
+    from training.demo.speech.corpus import is_held_out
+    from training.demo.speech.voices import UNSEEN, random_voice, say
+    from training.demo.world import random_sentence
 
     count, random, silent = often(10, 200), Random("held out"), []
     while count:
-        text = spoken(random)
-        if not held_out(text):
+        text = random_sentence(random)
+        if not is_held_out(text):
             continue
-        voice = draw_voice(random) if count % 2 else random.choice(list(UNSEEN.values()))
+        voice = random_voice(random) if count % 2 else random.choice(list(UNSEEN.values()))
         write_wav(tmp_path / "said.wav", [(say(voice, text) * 32767).astype("int16")])
         silent += [f"{voice}: {text}"] if refused(line, tmp_path / "said.wav") else []
         count -= 1

@@ -1,7 +1,7 @@
-"""The demo models' world: what can be said in it, and what those words mean.
+"""The demo models' world: its scenes, and the sentences that describe them.
 
-Comes in: a seeded `random.Random`. Goes out: a `Scene` (what is drawn) and sentences (what is spoken and painted from).
-Sentences are plain lower-case words, as the speech model writes them and the picture model reads them.
+Scenes and sentences are drawn from a seeded `random.Random`. Sentences are plain lower-case words, as the speech model
+writes them and the picture model reads them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     "fish": ("fish",),
     "flower": ("flower",),
 }
-PAINTED_SUBJECTS = tuple(SUBJECTS)[:8]  # the others are understood, and painted once a model has learnt them
+PAINTED_SUBJECTS = tuple(SUBJECTS)[:8]  # the speech model also knows the others
 COLOURS = ("red", "blue", "green", "yellow", "orange", "purple", "pink", "white", "black")
 PLACES: dict[str, tuple[str, ...]] = {
     "sea": ("on the sea", "by the sea", "on the ocean", "on the water"),
@@ -53,13 +53,13 @@ OPENINGS = (
     "paint", "paint me", "please paint", "draw", "draw me", "please draw", "show me", "i want", "i would like",
     "a picture of", "paint a picture of", "imagine", "give me", "can you paint", "let me see",
 )  # fmt: skip
-PLAIN_SHARE = 0.4  # of the sentences begin with the thing itself
-REFINING_SHARE = 0.12  # of the spoken sentences amend the picture before
+PLAIN_SHARE = 0.4  # of the sentences begin with the subject, without an opening
+REFINEMENT_SHARE = 0.12  # of the spoken sentences change the previous picture
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """What is drawn. `said` holds the names of the fields that the sentence tells; the rest was left to chance."""
+    """What is drawn. `said` holds the names of the fields that the sentence mentions; the others are random."""
 
     subject: str
     colour: str
@@ -71,14 +71,14 @@ class Scene:
     said: frozenset[str] = frozenset({"subject", "colour", "place", "time"})
 
 
-def held_out(scene: Scene) -> bool:
-    """Tell whether a scene's subject, colour and place stand together in no training picture (about one in eight)."""
+def is_held_out(scene: Scene) -> bool:
+    """Return whether no training picture shows this subject, colour and place together (about one in eight)."""
     subject, colour = list(SUBJECTS).index(scene.subject), COLOURS.index(scene.colour)
     return (subject + 3 * colour + list(PLACES).index(scene.place)) % 8 == 0
 
 
-def draw_scene(random: Random, subjects: tuple[str, ...] = PAINTED_SUBJECTS) -> Scene:
-    """Choose a scene by chance, and what of it a sentence will tell."""
+def random_scene(random: Random, subjects: tuple[str, ...] = PAINTED_SUBJECTS) -> Scene:
+    """Return a random scene, with a random choice of what a sentence mentions."""
     chances = {"subject": 1.0, "colour": 0.92, "place": 0.9, "time": 0.8, "weather": 0.4, "size": 0.2, "side": 0.2}
     return Scene(
         subject=random.choice(subjects),
@@ -92,8 +92,8 @@ def draw_scene(random: Random, subjects: tuple[str, ...] = PAINTED_SUBJECTS) -> 
     )
 
 
-def thing(scene: Scene, random: Random) -> str:
-    """Name the subject with its size and colour: `a little orange cat`."""
+def noun_phrase(scene: Scene, random: Random) -> str:
+    """Return the subject with its size and colour: `a little orange cat`."""
     words = [random.choice(SIZES[scene.size])] if "size" in scene.said and scene.size in SIZES else []
     words += [scene.colour] if "colour" in scene.said else []
     words.append(random.choice(SUBJECTS[scene.subject]))
@@ -102,13 +102,13 @@ def thing(scene: Scene, random: Random) -> str:
 
 
 def sentence(scene: Scene, random: Random) -> str:
-    """Say a scene the way a person might."""
-    told = {"side": SIDES[scene.side], "place": PLACES[scene.place], "time": TIMES[scene.time]}
-    told["weather"] = WEATHERS[scene.weather]
-    phrases = [random.choice(ways) for name, ways in told.items() if name in scene.said]
+    """Describe a scene the way a person might."""
+    mentions = {"side": SIDES[scene.side], "place": PLACES[scene.place], "time": TIMES[scene.time]}
+    mentions["weather"] = WEATHERS[scene.weather]
+    phrases = [random.choice(ways) for name, ways in mentions.items() if name in scene.said]
     if random.random() < 0.25:
         random.shuffle(phrases)
-    words = [thing(scene, random), *phrases]
+    words = [noun_phrase(scene, random), *phrases]
     if random.random() >= PLAIN_SHARE:
         words.insert(0, random.choice(OPENINGS))
     if random.random() < 0.08:
@@ -116,8 +116,8 @@ def sentence(scene: Scene, random: Random) -> str:
     return " ".join(words)
 
 
-def refining(random: Random) -> str:
-    """Say a sentence that amends the picture before: `make it night`."""
+def refinement(random: Random) -> str:
+    """Return a sentence that changes the previous picture: `make it night`."""
     changes = (
         lambda: "make it " + random.choice(("night", "noon", "sunset", "sunrise", "evening", "morning")),
         lambda: "make it " + random.choice((*COLOURS, "bigger", "smaller", "rain", "snow", "cloudy")),
@@ -129,15 +129,15 @@ def refining(random: Random) -> str:
     return random.choice(changes)()
 
 
-def spoken(random: Random) -> str:
-    """Say any sentence of the spoken world: every subject, and the refining sentences."""
-    if random.random() < REFINING_SHARE:
-        return refining(random)
-    return sentence(draw_scene(random, tuple(SUBJECTS)), random)
+def random_sentence(random: Random) -> str:
+    """Return any sentence that the speech model knows: every subject, and refinements."""
+    if random.random() < REFINEMENT_SHARE:
+        return refinement(random)
+    return sentence(random_scene(random, tuple(SUBJECTS)), random)
 
 
 def words() -> list[str]:
-    """List every word of the spoken world, sorted."""
+    """Return every word that the speech model knows, sorted."""
 
     def phrases() -> Iterator[str]:
         yield from (*OPENINGS, *COLOURS, "a", "an", "the", "please", "night", "noon", "evening", "morning")

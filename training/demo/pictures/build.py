@@ -19,7 +19,7 @@ from orchestrator.convert import convert as run
 from training.demo import cards
 from training.demo.pictures import decoder, evaluate, export, render, train_judge
 from training.demo.pictures.judge import Judge
-from training.demo.pictures.train import Lesson, teach
+from training.demo.pictures.train import TrainingOptions, teach
 
 CARD_BEGIN, CARD_END = "<!-- figures -->", "<!-- end of figures -->"
 
@@ -57,7 +57,7 @@ def build(work: Path, out: Path, plan: Plan, processes: int) -> None:
     shards = work / "shards"
     render.draw(shards, plan.scenes, fitted=plan.fitted)
     decoder.train(work, plan.decoder_steps)
-    teach(Lesson(folder=work, steps=plan.steps, batch=plan.batch, processes=processes))
+    teach(TrainingOptions(folder=work, steps=plan.steps, batch=plan.batch, processes=processes))
     if not (work / "judge.onnx").exists():
         train_judge.write(train_judge.train(shards, plan.passes), work / "judge.onnx")
     export.export(work, work / "diffusers")

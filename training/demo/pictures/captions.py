@@ -29,8 +29,8 @@ def scene(number: int, *, held_out: bool = False) -> Scene:
     """Return a scene of the training set, or of the held-out ones."""
     random = Random(f"scene {number}")
     while True:
-        drawn = world.draw_scene(random)
-        if world.held_out(drawn) == held_out:
+        drawn = world.random_scene(random)
+        if world.is_held_out(drawn) == held_out:
             size, side, weather = (random.choices(*CHANCES[name])[0] for name in ("size", "side", "weather"))
             return replace(drawn, size=size, side=side, weather=weather)
 

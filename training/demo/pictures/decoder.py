@@ -33,7 +33,7 @@ RATE, SAVE_SECONDS = 2e-3, 120
 def decoder() -> Decoder:
     """Return a fresh decoder: sixteen times up, 1.2 M parameters.
 
-    It begins as a linear map, its residual halves silent. The last normalisation would take the picture's own light
+    It begins as a linear map, its residual to_fp16 silent. The last normalisation would take the picture's own light
     and colours away: in each group two channels begin as constants that outweigh the rest, so that it divides by nearly
     the same number everywhere. After 130 crops this is better than 16 groups of chance were after 6,000.
     """

@@ -14,10 +14,10 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from training.demo.pictures.tokenizer import END, LENGTH, START, encode, vocabulary
 from training.demo.pictures.unet import WIDTH, UNet
 
-TIMES, BETAS = 1000, (0.00085, 0.012)
+TIMESTEPS, BETAS = 1000, (0.00085, 0.012)
 SCHEDULER: dict[str, Any] = {
     "_class_name": "DDIMScheduler",
-    "num_train_timesteps": TIMES,
+    "num_train_timesteps": TIMESTEPS,
     "beta_schedule": "scaled_linear",
     "beta_start": BETAS[0],
     "beta_end": BETAS[1],
@@ -30,9 +30,9 @@ SCHEDULER: dict[str, Any] = {
 }
 
 
-def signals() -> Tensor:
+def sqrt_alphas_cumprod() -> Tensor:
     """Return, for each time, the share of the picture that is left: nearly one to exactly zero (Lin et al., 2023)."""
-    betas = torch.linspace(BETAS[0] ** 0.5, BETAS[1] ** 0.5, TIMES, dtype=torch.float64) ** 2
+    betas = torch.linspace(BETAS[0] ** 0.5, BETAS[1] ** 0.5, TIMESTEPS, dtype=torch.float64) ** 2
     roots = torch.cumprod(1 - betas, 0).sqrt()
     return ((roots - roots[-1]) * roots[0] / (roots[0] - roots[-1])).float()
 
@@ -67,11 +67,11 @@ class Painter(nn.Module):
 @torch.no_grad()
 def paint(model: Painter, tokens: Tensor, *, seed: int, steps: int = 20, guidance: float = 3.0) -> Tensor:
     """Paint latents for rows of tokens, by DDIM (Song et al., 2020) and guidance away from the empty caption."""
-    keep, count = signals(), len(tokens)
+    keep, count = sqrt_alphas_cumprod(), len(tokens)
     nothing = torch.tensor(encode("", vocabulary())).expand(count, -1)
     text = model.text(torch.cat([tokens, nothing])).last_hidden_state
     x = torch.randn(count, 12, 32, 32, generator=torch.Generator().manual_seed(seed))
-    times = [round(TIMES - step * TIMES / steps) - 1 for step in range(steps)]
+    times = [round(TIMESTEPS - step * TIMESTEPS / steps) - 1 for step in range(steps)]
     for time, after in zip(times, [*times[1:], None], strict=True):
         both = model.unet(torch.cat([x, x]), torch.full((2 * count,), time), text)
         told, untold = both.float().chunk(2)

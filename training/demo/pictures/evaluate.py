@@ -19,7 +19,7 @@ from orchestrator.paint import Request, open_painter
 from training.demo import world
 from training.demo.pictures import captions
 from training.demo.pictures.judge import ANSWERS, Judge
-from training.demo.pictures.preview import Easel
+from training.demo.pictures.preview import Preview
 from training.demo.world import Scene
 
 FIRST = 5 * 10**6  # number of the first scene asked for; none of them is drawn anywhere else
@@ -46,7 +46,7 @@ def landmarks(scene: Scene, told: str) -> list[str]:
 
 def trained(work: Path, asked: list[tuple[Scene, str]], guidance: float | None = None) -> Iterator[NDArray[np.uint8]]:
     """Paint with what training left."""
-    easel = Easel(work)
+    easel = Preview(work)
     for start in range(0, len(asked), BATCH):
         yield from easel.paint(
             [told for _, told in asked[start : start + BATCH]], seed=start, guidance=guidance or GUIDANCE
@@ -71,8 +71,8 @@ def table(asked: list[tuple[Scene, str]], pictures: Iterator[NDArray[np.uint8]],
         agrees = judge.look(picture[None])[0].agrees(scene)
         agrees["all four"] = all(agrees.values())
         for question, agreed in agrees.items():
-            hits["unseen" if world.held_out(scene) else "seen"][question] += agreed
-    counts = {kind: sum(world.held_out(scene) == (kind == "unseen") for scene, _ in asked) for kind in hits}
+            hits["unseen" if world.is_held_out(scene) else "seen"][question] += agreed
+    counts = {kind: sum(world.is_held_out(scene) == (kind == "unseen") for scene, _ in asked) for kind in hits}
     lines = ["| combinations | prompts | " + " | ".join(hits["seen"]) + " |", "|---|---|" + "---|" * len(hits["seen"])]
     for kind, row in hits.items():
         shares = " | ".join(f"{right / max(counts[kind], 1):.1%}" for right in row.values())

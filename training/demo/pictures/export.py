@@ -70,7 +70,7 @@ VAE: dict[str, Any] = {
 }
 
 
-def halves(weights: Mapping[str, Tensor], prefix: str = "") -> dict[str, Tensor]:
+def to_fp16(weights: Mapping[str, Tensor], prefix: str = "") -> dict[str, Tensor]:
     """Return the weights in half precision, contiguous, their names prefixed."""
     return {
         prefix + name: weight.detach().to(torch.float16).contiguous()
@@ -95,7 +95,7 @@ def vae(work: Path, folder: Path) -> None:
         torch.from_numpy(array).float() for array in Patches.load(work / "shards" / "patches.npz").convolution()
     )
     write_json(folder / "config.json", VAE)
-    weights = halves(model.state_dict(), "decoder.") | halves({"weight": weight, "bias": bias}, "encoder.conv.")
+    weights = to_fp16(model.state_dict(), "decoder.") | to_fp16({"weight": weight, "bias": bias}, "encoder.conv.")
     save_file(weights, folder / "diffusion_pytorch_model.safetensors")
 
 
@@ -115,7 +115,7 @@ def export(work: Path, folder: Path) -> None:
     write_json(part / "model_index.json", INDEX)
     write_json(part / "model.json", ABOUT)
     write_json(part / "unet" / "config.json", {"_class_name": "UNet2DConditionModel"} | CONFIG)
-    save_file(halves(model.unet.state_dict()), part / "unet" / "diffusion_pytorch_model.safetensors")
+    save_file(to_fp16(model.unet.state_dict()), part / "unet" / "diffusion_pytorch_model.safetensors")
     write_json(part / "scheduler" / "scheduler_config.json", SCHEDULER)
     vae(work, part / "vae")
     tokenizer.save(part / "tokenizer")
@@ -135,7 +135,7 @@ def freeze(work: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     weights = torch.load(work / "decoder.pt", weights_only=True)["model"]
     part = folder / "pictures.part"
-    save_file(halves(painter(work).state_dict()) | halves(weights, "decoder."), part)
+    save_file(to_fp16(painter(work).state_dict()) | to_fp16(weights, "decoder."), part)
     part.rename(folder / "pictures.safetensors")
     shutil.copy(work / "shards" / "patches.npz", folder / "patches.npz")
 

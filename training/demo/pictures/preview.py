@@ -22,7 +22,7 @@ from training.demo.pictures.latents import Patches
 from training.demo.pictures.tokenizer import encode, vocabulary
 
 
-class Easel:
+class Preview:
     """The model's running average and its decoder."""
 
     def __init__(self, work: Path, *, linear: bool = False) -> None:

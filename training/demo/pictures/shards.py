@@ -19,8 +19,8 @@ from training.demo.pictures import captions
 from training.demo.pictures.tokenizer import encode, vocabulary
 from training.demo.world import Scene
 
-DROPPED = 0.1  # of the captions are empty, so that guidance has something to lead away from
-FOCUS = 5.0  # weight of the loss inside the subject's box
+EMPTY_SHARE = 0.1  # of the captions are empty, so that guidance has something to lead away from
+SUBJECT_WEIGHT = 5.0  # weight of the loss inside the subject's box
 
 
 @dataclass(kw_only=True)
@@ -52,13 +52,13 @@ class Shards:
         chosen = [random.randrange(len(self.latents)) for _ in range(size)]
         latents = torch.from_numpy(np.stack([self.latents[i] for i in chosen])).float()
         weights = torch.from_numpy(np.stack([self.weights[i] for i in chosen]))
-        texts = ["" if random.random() < DROPPED else captions.caption(self.scenes[i], random) for i in chosen]
+        texts = ["" if random.random() < EMPTY_SHARE else captions.caption(self.scenes[i], random) for i in chosen]
         return latents, weights[:, None], torch.tensor([encode(text, self.numbers) for text in texts])
 
 
 def focus(box: NDArray[np.int16]) -> NDArray[np.float32]:
-    """Return the loss's weights (32, 32): FOCUS wherever the subject's box reaches, one elsewhere."""
+    """Return the loss's weights (32, 32): SUBJECT_WEIGHT wherever the subject's box reaches, one elsewhere."""
     left, top, right, bottom = box // 16
     weights = np.ones((32, 32), np.float32)
-    weights[top : bottom + 1, left : right + 1] = FOCUS
+    weights[top : bottom + 1, left : right + 1] = SUBJECT_WEIGHT
     return weights

@@ -8,14 +8,14 @@ from functools import cache
 
 import skia
 
-TAKES = {"M": 2, "L": 2, "H": 1, "V": 1, "h": 1, "v": 1, "C": 6, "A": 7, "a": 7, "Z": 0}
+ARITY = {"M": 2, "L": 2, "H": 1, "V": 1, "h": 1, "v": 1, "C": 6, "A": 7, "a": 7, "Z": 0}
 
 
 def steps(words: str) -> Iterator[tuple[str, list[float]]]:
     """Split path words into verbs with their numbers; a verb repeats while numbers last."""
     for verb, tail in re.findall(r"([A-Za-z])([^A-Za-z]*)", words):
         numbers = [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", tail)]
-        take = TAKES[verb]
+        take = ARITY[verb]
         for start in range(0, max(len(numbers), 1), max(take, 1)):
             yield verb, numbers[start : start + take]
 

@@ -22,19 +22,19 @@ import torch.multiprocessing as mp
 from torch import Tensor
 
 from training import runs
-from training.demo.pictures.diffusion import TIMES, Painter, signals
+from training.demo.pictures.diffusion import TIMESTEPS, Painter, sqrt_alphas_cumprod
 from training.demo.pictures.shards import Shards
 from training.muon import Muon
 
-BUSY, EVEN = (
+TIME_POWER, UNIFORM_SHARE = (
     0.45,
     0.25,
-)  # times are 1000 u^BUSY: latents so redundant stay readable until late; a quarter is even, for the grain
+)  # times are 1000 u^TIME_POWER: latents so redundant stay readable until late; a quarter is even, for the grain
 EVERY = 50  # steps between lines of the log
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lesson:
+class TrainingOptions:
     """How to train. `folder` holds `shards/`; checkpoint, log and process ids are written beside them."""
 
     folder: Path
@@ -48,8 +48,8 @@ class Lesson:
 
 def loss(model: torch.nn.Module, keep: Tensor, latents: Tensor, weights: Tensor, tokens: Tensor) -> Tensor:
     """Return the weighted error of the velocity at random times."""
-    powers = torch.where(torch.rand(len(latents)) < EVEN, 1.0, BUSY)
-    times = (TIMES * torch.rand(len(latents)) ** powers).long().clamp(max=TIMES - 1)
+    powers = torch.where(torch.rand(len(latents)) < UNIFORM_SHARE, 1.0, TIME_POWER)
+    times = (TIMESTEPS * torch.rand(len(latents)) ** powers).long().clamp(max=TIMESTEPS - 1)
     a = keep[times][:, None, None, None]
     s, noise = (1 - a * a).sqrt(), torch.randn_like(latents)
     noisy = (a * latents + s * noise).contiguous(memory_format=torch.channels_last)
@@ -109,7 +109,7 @@ class Run:
         runs.save(self.folder / "painter.pt", parts | {"step": self.step, "seen": self.seen})
 
 
-def begin(place: int, lesson: Lesson, meeting: str) -> Run:
+def begin(place: int, lesson: TrainingOptions, meeting: str) -> Run:
     """Join the other processes; all hold the same weights."""
     torch.set_num_threads(1)
     if lesson.processes > 1:
@@ -123,11 +123,11 @@ def begin(place: int, lesson: Lesson, meeting: str) -> Run:
     return run
 
 
-def learn(run: Run, place: int, lesson: Lesson, batch: tuple[Tensor, Tensor, Tensor]) -> float:
+def learn(run: Run, place: int, lesson: TrainingOptions, batch: tuple[Tensor, Tensor, Tensor]) -> float:
     """Take one step, and return its loss."""
     torch.manual_seed(lesson.seed + run.step * lesson.processes + place)
     run.optimiser.zero_grad()
-    error = loss(run.model, signals(), *batch)
+    error = loss(run.model, sqrt_alphas_cumprod(), *batch)
     error.backward()
     gather(run.model, lesson.processes)
     torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
@@ -140,7 +140,7 @@ def learn(run: Run, place: int, lesson: Lesson, batch: tuple[Tensor, Tensor, Ten
     return error.item()
 
 
-def train(place: int, lesson: Lesson, meeting: str) -> None:
+def train(place: int, lesson: TrainingOptions, meeting: str) -> None:
     """Train in one process of `lesson.processes`; the first one keeps the log and the checkpoint."""
     run, shards = begin(place, lesson, meeting), Shards(folder=lesson.folder / "shards")
     saved = logged = time.monotonic()
@@ -163,7 +163,7 @@ def train(place: int, lesson: Lesson, meeting: str) -> None:
             saved = now
 
 
-def teach(lesson: Lesson) -> None:
+def teach(lesson: TrainingOptions) -> None:
     """Train, or go on training, in processes of one thread each."""
     meeting = lesson.folder.resolve() / f"meeting-{os.getpid()}"
     processes = mp.get_context("spawn")
@@ -183,10 +183,10 @@ def main() -> None:
     """Train, or go on training."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--steps", type=int, default=Lesson.steps)
-    parser.add_argument("--batch", type=int, default=Lesson.batch, help="samples a process and step")
-    parser.add_argument("--processes", type=int, default=Lesson.processes)
-    teach(Lesson(**vars(parser.parse_args())))
+    parser.add_argument("--steps", type=int, default=TrainingOptions.steps)
+    parser.add_argument("--batch", type=int, default=TrainingOptions.batch, help="samples a process and step")
+    parser.add_argument("--processes", type=int, default=TrainingOptions.processes)
+    teach(TrainingOptions(**vars(parser.parse_args())))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from training.demo.pictures.shards import Shards
 from training.demo.world import Scene
 
 
-class Looker(nn.Module):
+class Classifier(nn.Module):
     """Five convolutions and four answers."""
 
     def __init__(self) -> None:
@@ -59,13 +59,13 @@ def answers(told: list[Scene]) -> list[Tensor]:
     ]
 
 
-def train(folder: Path, passes: int, size: int = 64) -> Looker:
+def train(folder: Path, passes: int, size: int = 64) -> Classifier:
     """Train on all shards, shifted by a few pixels and a little noised, so that nothing hangs on a single one."""
     torch.manual_seed(3)
     shards, patches = Shards(folder=folder), Patches.load(folder / "patches.npz")
     shards.look()
     pictures = small(torch.from_numpy(np.stack(shards.latents)), patches)
-    right, model = answers(shards.scenes), Looker()
+    right, model = answers(shards.scenes), Classifier()
     optimiser = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=0.01)
     steps = passes * len(pictures) // size
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps + 1)
@@ -82,7 +82,7 @@ def train(folder: Path, passes: int, size: int = 64) -> Looker:
     return model.eval()
 
 
-def write(model: Looker, path: Path) -> None:
+def write(model: Classifier, path: Path) -> None:
     """Write the network as ONNX, its batch free."""
     part, example = path.with_suffix(".part"), torch.zeros(1, 3, SIDE, SIDE)
     axes = {name: {0: "n"} for name in ("picture", *ANSWERS)}

@@ -65,7 +65,7 @@ class Attention(nn.Module):
         return self.to_out[0]((scores.softmax(-1, dtype=scores.dtype) @ v).transpose(1, 2).flatten(2))
 
 
-class Gate(nn.Module):
+class GEGLU(nn.Module):
     """A linear layer, half of which gates the other half."""
 
     def __init__(self, width: int) -> None:
@@ -77,12 +77,12 @@ class Gate(nn.Module):
         return value * functional.gelu(gate)
 
 
-class Feed(nn.Module):
+class FeedForward(nn.Module):
     """The transformer's feed-forward half; the empty middle is where diffusers has its dropout."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.net = nn.ModuleList([Gate(width), nn.Identity(), nn.Linear(4 * width, width)])
+        self.net = nn.ModuleList([GEGLU(width), nn.Identity(), nn.Linear(4 * width, width)])
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net[2](self.net[0](x))
@@ -94,7 +94,7 @@ class Block(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.norm1, self.norm2, self.norm3 = nn.LayerNorm(width), nn.LayerNorm(width), nn.LayerNorm(width)
-        self.attn1, self.attn2, self.ff = Attention(width, width), Attention(width, WIDTH), Feed(width)
+        self.attn1, self.attn2, self.ff = Attention(width, width), Attention(width, WIDTH), FeedForward(width)
 
     def forward(self, x: Tensor, text: Tensor) -> Tensor:
         own = self.norm1(x)
@@ -118,7 +118,7 @@ class Transformer(nn.Module):
         return x + rows.transpose(1, 2).unflatten(2, x.shape[2:])
 
 
-class Sampler(nn.Module):
+class Resample(nn.Module):
     """Halves a feature map, or doubles it."""
 
     def __init__(self, width: int, stride: int) -> None:
@@ -137,14 +137,14 @@ class Level(nn.Module):
         self.resnets = nn.ModuleList([Resnet(*size) for size in sizes])
         self.attentions = nn.ModuleList([Transformer(size[1]) for size in sizes] if reads else [])
         if sampler:
-            self.add_module(sampler, nn.ModuleList([Sampler(sizes[-1][1], 2 if sampler == "downsamplers" else 1)]))
+            self.add_module(sampler, nn.ModuleList([Resample(sizes[-1][1], 2 if sampler == "downsamplers" else 1)]))
 
     def layer(self, place: int, x: Tensor, time: Tensor, text: Tensor) -> Tensor:
         x = self.resnets[place](x, time)
         return self.attentions[place](x, text) if len(self.attentions) else x
 
 
-class Middle(nn.Module):
+class MidBlock(nn.Module):
     """The bottom of the U."""
 
     def __init__(self, width: int) -> None:
@@ -156,7 +156,7 @@ class Middle(nn.Module):
         return self.resnets[1](self.attentions[0](self.resnets[0](x, time), text), time)
 
 
-class Clock(nn.Module):
+class TimestepEmbedding(nn.Module):
     """The time's sinusoids, and two linear layers."""
 
     def __init__(self, inside: int, outside: int) -> None:
@@ -176,7 +176,7 @@ class UNet(nn.Module):
         super().__init__()
         low, middle, high = CHANNELS
         self.conv_in = nn.Conv2d(CONFIG["in_channels"], low, 3, padding=1)
-        self.time_embedding = Clock(low, 4 * low)
+        self.time_embedding = TimestepEmbedding(low, 4 * low)
         self.down_blocks = nn.ModuleList(
             [
                 Level([(low, low)], False, "downsamplers"),
@@ -184,7 +184,7 @@ class UNet(nn.Module):
                 Level([(middle, high)], True, None),
             ]
         )
-        self.mid_block = Middle(high)
+        self.mid_block = MidBlock(high)
         self.up_blocks = nn.ModuleList(
             [
                 Level([(high + high, high), (high + middle, high)], True, "upsamplers"),

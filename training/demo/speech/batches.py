@@ -1,7 +1,7 @@
-"""Batches for the speech trainer: utterances of the corpus, recorded anew in every step, and what is to be learnt.
+"""Training batches of the speech model: utterances of the corpus, augmented differently in every step.
 
-Two kinds. Early: short clips of like length, padding masked. Late: whole windows as whisper.cpp feeds them, the words
-anywhere in them, silence up to the end, and now and then no words at all.
+Early batches are short clips of similar length, padded and masked. Late batches are windows as whisper.cpp feeds them:
+speech anywhere in them, silence around it, and sometimes no speech at all.
 """
 
 from __future__ import annotations
@@ -16,17 +16,27 @@ import torch
 from numpy.random import Generator
 from torch import Tensor
 
-from training.demo.speech.augment import Studio, Take, noise_bank, other_throats, piece, punch, repaced, take
+from training.demo.speech.augment import (
+    Augmentation,
+    Recording,
+    augment,
+    change_pace,
+    noise_bank,
+    perturb_vocal_tracts,
+    random_piece,
+    spec_augment,
+)
 from training.demo.speech.mel import HOP, SAMPLE_RATE, Array, log_mel, power
 from training.demo.speech.model import Vocabulary
 from training.demo.speech.noises import KINDS
 
-FRAME = 2 * HOP  # samples a frame of the encoder
-IGNORED = -100
-NEIGHBOURS = 0.04  # of the corpus: how alike in length the clips of one early batch are
-WORDLESS_SHARE = 0.15
-HARDEST, HARDEN_STEPS = 0.6, 6000  # plain speech is learnt first: rooms, noises and throats get worse step by step
-WRONG_WORD_SHARE = 0.12  # of the words fed to the decoder are not the ones said, so that it listens instead of guessing
+FRAME = 2 * HOP  # samples of an encoder frame
+LONGEST_CLIP = 512  # encoder frames
+IGNORED = -100  # target that does not count in the loss
+NEIGHBOURS = 0.04  # share of the corpus, sorted by length, that one batch of clips is drawn from
+WORDLESS_SHARE = 0.15  # of the windows
+STRONGEST, STRENGTHEN_STEPS = 0.6, 6000  # augmentation starts at zero and grows over so many steps
+WRONG_WORD_SHARE = 0.12  # of the decoder's input words are replaced, so that it relies on the audio
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,24 +48,24 @@ class Corpus:
 
 
 def read_corpus(folder: Path) -> Corpus:
-    """Read every part that is there."""
-    made: list[tuple[Array, str]] = []
+    """Read all existing parts."""
+    utterances: list[tuple[Array, str]] = []
     for path in sorted(folder.glob("part-????.npz")):
         part = np.load(path)
         sounds = np.split(part["samples"], np.cumsum(part["lengths"])[:-1])
-        made += zip(sounds, part["texts"].tolist(), strict=True)
-    made.sort(key=lambda one: len(one[0]))
-    return Corpus(sounds=[sound for sound, _ in made], texts=[text for _, text in made])
+        utterances += zip(sounds, part["texts"].tolist(), strict=True)
+    utterances.sort(key=lambda utterance: len(utterance[0]))
+    return Corpus(sounds=[sound for sound, _ in utterances], texts=[text for _, text in utterances])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lesson:
-    """One batch. `centres` and `spans` say, in encoder frames, where each word should be looked for, and how wide."""
+class Batch:
+    """One batch. `centres` and `spans` are the middle of each word and the length of the speech, in encoder frames."""
 
     mel: Tensor
-    mask: Tensor | None  # true where there is sound
-    fed: Tensor
-    wanted: Tensor
+    mask: Tensor | None  # true where there is audio
+    inputs: Tensor
+    targets: Tensor
     centres: Tensor
     spans: Tensor
     phones: Tensor
@@ -64,114 +74,123 @@ class Lesson:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Script:
-    """What one take says: its words, their phones, and its place in the sound."""
+class Transcript:
+    """The tokens and phones of a recording."""
 
     rows: list[int]
     phones: list[int]
     middles: list[float]  # of each word, as a share of the utterance's phones
 
 
-class Teacher:
-    """Draws lessons; the lesson of a step is always the same one."""
+class Batches:
+    """Makes batches; the batch of a step is always the same."""
 
-    def __init__(self, corpus: Corpus, phones: dict[str, list[int]], vocabulary: Vocabulary, batch: int) -> None:
-        self.corpus, self.phones, self.vocabulary, self.batch = corpus, phones, vocabulary, batch
+    def __init__(self, corpus: Corpus, phones: dict[str, list[int]], vocabulary: Vocabulary, size: int) -> None:
+        self.corpus, self.phones, self.vocabulary, self.size = corpus, phones, vocabulary, size
         self.bank = noise_bank(12)
 
-    def script(self, text: str) -> Script:
-        spelt = [self.phones.get(word, []) for word in text.split()]
-        ends = np.cumsum([len(word) for word in spelt])
-        middles = [float(end - len(word) / 2) / max(1, ends[-1]) for end, word in zip(ends, spelt, strict=True)]
-        return Script(
+    def clips(self, step: int) -> Batch:
+        """Return clips of similar length."""
+        rng = np.random.default_rng((1, step))
+        augmentation = Augmentation(bank=self.bank, strength=min(STRONGEST, step / STRENGTHEN_STEPS), rng=rng)
+        total = len(self.corpus.texts)
+        near = max(self.size, int(total * NEIGHBOURS))
+        start = rng.integers(0, total - near + 1)
+        chosen = start + rng.choice(near, self.size, replace=False)
+        recordings = []
+        for number in chosen:
+            before, after = rng.integers(0, SAMPLE_RATE // 3, 2)
+            recordings.append(augment(self.utterance(number, rng), before, after, augmentation))
+        longest = max(len(recording.samples) for recording in recordings)
+        frames = min(LONGEST_CLIP, -(-longest // FRAME))
+        transcripts = [self.transcript(self.corpus.texts[number]) for number in chosen]
+        return self.assemble(recordings, transcripts, frames, augmentation, masked=True)
+
+    def windows(self, step: int, frames: int) -> Batch:
+        """Return windows of `frames` encoder frames, some without speech."""
+        rng = np.random.default_rng((2, step))
+        augmentation = Augmentation(bank=self.bank, strength=STRONGEST, rng=rng)
+        window, recordings, transcripts = frames * FRAME, [], []
+        for _ in range(self.size):
+            if rng.random() < WORDLESS_SHARE:
+                kind = list(KINDS)[rng.integers(len(KINDS))]
+                recording, tag = self.wordless(kind, window, rng), KINDS[kind][1]
+                transcript = replace(self.transcript(""), rows=self.vocabulary.encode(tag), middles=[0.5, 1.0])
+            else:
+                number = int(rng.integers(bisect(self.corpus.sounds, window * 0.9, key=len)))
+                sound = self.utterance(number, rng)[: window - FRAME]
+                before = int(rng.integers(0, window - len(sound)) * rng.random() ** 2)
+                after = int(rng.integers(0, window - len(sound) - before + 1) * rng.random())
+                recording = augment(sound, before, after, augmentation)
+                transcript = self.transcript(self.corpus.texts[number])
+            recordings.append(recording)
+            transcripts.append(transcript)
+        return self.assemble(recordings, transcripts, frames, augmentation, masked=False)
+
+    def transcript(self, text: str) -> Transcript:
+        """Return the tokens and phones of a text."""
+        spellings = [self.phones.get(word, []) for word in text.split()]
+        ends = np.cumsum([len(word) for word in spellings])
+        middles = [float(end - len(word) / 2) / max(1, ends[-1]) for end, word in zip(ends, spellings, strict=True)]
+        return Transcript(
             rows=self.vocabulary.encode(text),
-            phones=[phone for word in spelt for phone in word],
+            phones=[phone for word in spellings for phone in word],
             middles=[*middles, 1.0],
         )
 
-    def clip(self, number: int, chance: Generator) -> Array:
+    def utterance(self, number: int, rng: Generator) -> Array:
+        """Return an utterance of the corpus at a random pace."""
         sound = self.corpus.sounds[number].astype(np.float32) / 32768
-        return repaced(sound, chance.uniform(0.9, 1.12))
+        return change_pace(sound, rng.uniform(0.9, 1.12))
 
-    def short(self, step: int) -> Lesson:
-        """Clips of like length."""
-        chance = np.random.default_rng((1, step))
-        studio = Studio(bank=self.bank, hardness=min(HARDEST, step / HARDEN_STEPS), chance=chance)
-        total = len(self.corpus.texts)
-        near = max(self.batch, int(total * NEIGHBOURS))
-        start = chance.integers(0, total - near + 1)
-        chosen = start + chance.choice(near, self.batch, replace=False)
-        takes = []
-        for number in chosen:
-            before, after = chance.integers(0, SAMPLE_RATE // 3, 2)
-            takes.append(take(self.clip(number, chance), before, after, studio))
-        longest = max(len(one.samples) for one in takes)
-        frames = min(512, -(-longest // FRAME))
-        scripts = [self.script(self.corpus.texts[number]) for number in chosen]
-        return self.lesson(takes, scripts, frames, True, studio)
+    def wordless(self, kind: str, window: int, rng: Generator) -> Recording:
+        """Return a sound without speech, of random length and loudness, sometimes over hiss."""
+        length = int(rng.integers(SAMPLE_RATE // 2, window + 1))
+        sound = random_piece(self.bank[kind], length, rng) * 10 ** rng.uniform(-2, 0)
+        if rng.random() < 0.4:
+            sound = sound + rng.normal(size=length) * 10 ** rng.uniform(-4.5, -2.5)
+        return Recording(samples=sound.astype(np.float32), first=0, last=length)
 
-    def whole(self, step: int, frames: int) -> Lesson:
-        """Whole windows, some without words."""
-        chance = np.random.default_rng((2, step))
-        studio = Studio(bank=self.bank, hardness=HARDEST, chance=chance)
-        window, takes, scripts = frames * FRAME, [], []
-        for _ in range(self.batch):
-            if chance.random() < WORDLESS_SHARE:
-                kind = list(KINDS)[chance.integers(len(KINDS))]
-                one, text = self.wordless(kind, window, chance), KINDS[kind][1]
-                scripts.append(replace(self.script(""), rows=self.vocabulary.encode(text), middles=[0.5, 1.0]))
-            else:
-                number = int(chance.integers(bisect(self.corpus.sounds, window * 0.9, key=len)))
-                sound = self.clip(number, chance)
-                sound = sound[: window - FRAME]
-                before = int(chance.integers(0, window - len(sound)) * chance.random() ** 2)
-                after = int(chance.integers(0, window - len(sound) - before + 1) * chance.random())
-                one = take(sound, before, after, studio)
-                scripts.append(self.script(self.corpus.texts[number]))
-            takes.append(one)
-        return self.lesson(takes, scripts, frames, False, studio)
-
-    def wordless(self, kind: str, window: int, chance: Generator) -> Take:
-        """A sound that nobody said, of any length and loudness, alone or over a little hiss."""
-        length = int(chance.integers(SAMPLE_RATE // 2, window + 1))
-        sound = piece(self.bank[kind], length, chance) * 10 ** chance.uniform(-2, 0)
-        if chance.random() < 0.4:
-            sound = sound + chance.normal(size=length) * 10 ** chance.uniform(-4.5, -2.5)
-        return Take(samples=sound.astype(np.float32), first=0, last=length)
-
-    def lesson(
-        self, takes: Sequence[Take], scripts: Sequence[Script], frames: int, masked: bool, studio: Studio
-    ) -> Lesson:
-        window = frames * FRAME
-        samples = np.stack([np.pad(one.samples[:window], (0, max(0, window - len(one.samples)))) for one in takes])
-        # Two frames of mel make one of the encoder.
-        powers = other_throats(power(torch.from_numpy(samples), 2 * frames), studio.hardness, studio.chance)
-        mel = punch(log_mel(powers), [(one.first // HOP, one.last // HOP) for one in takes], studio.chance)
-        heard = torch.tensor([min(frames, -(-len(one.samples) // FRAME)) if masked else frames for one in takes])
-        mask = (torch.arange(frames)[None] < heard[:, None])[:, None, None] if masked else None
-        firsts, lasts = (torch.tensor([[one.first, one.last] for one in takes]) / FRAME).T
-        middles = padded([[0.0, *one.middles] for one in scripts], 0.0)
-        phones = [one.phones for one in scripts]
-        fed, wanted = self.tokens(scripts, studio.chance)
-        return Lesson(
-            mel=mel, mask=mask, fed=fed, wanted=wanted, frames=heard, spans=lasts - firsts,
+    def assemble(
+        self,
+        recordings: Sequence[Recording],
+        transcripts: Sequence[Transcript],
+        frames: int,
+        augmentation: Augmentation,
+        *,
+        masked: bool,
+    ) -> Batch:
+        """Return the tensors of a batch of recordings, padded or cut to `frames` encoder frames."""
+        window, rng = frames * FRAME, augmentation.rng
+        samples = np.stack([np.pad(one.samples[:window], (0, max(0, window - len(one.samples)))) for one in recordings])
+        # An encoder frame is two mel frames.
+        powers = perturb_vocal_tracts(power(torch.from_numpy(samples), 2 * frames), augmentation.strength, rng)
+        mel = spec_augment(log_mel(powers), [(one.first // HOP, one.last // HOP) for one in recordings], rng)
+        lengths = torch.tensor([min(frames, -(-len(one.samples) // FRAME)) if masked else frames for one in recordings])
+        mask = (torch.arange(frames)[None] < lengths[:, None])[:, None, None] if masked else None
+        firsts, lasts = (torch.tensor([[one.first, one.last] for one in recordings]) / FRAME).T
+        middles = pad([[0.0, *one.middles] for one in transcripts], 0.0)
+        phones = [one.phones for one in transcripts]
+        inputs, targets = self.tokens(transcripts, rng)
+        return Batch(
+            mel=mel, mask=mask, inputs=inputs, targets=targets, frames=lengths, spans=lasts - firsts,
             centres=firsts[:, None] + middles * (lasts - firsts)[:, None],
-            phones=padded(phones, 0), phone_lengths=torch.tensor([len(one) for one in phones]),
+            phones=pad(phones, 0), phone_lengths=torch.tensor([len(one) for one in phones]),
         )  # fmt: skip
 
-    def tokens(self, scripts: Sequence[Script], chance: Generator) -> tuple[Tensor, Tensor]:
-        """What the decoder is fed, some of it wrong, and what it should say next."""
-        vocabulary, fed, wanted = self.vocabulary, [], []
-        for script in scripts:
-            wrong = chance.random(len(script.rows)) < WRONG_WORD_SHARE
-            others = chance.integers(1, vocabulary.end, len(script.rows))
-            words = np.where(wrong, others, script.rows).tolist()
-            fed.append([vocabulary.start, vocabulary.no_timestamps, *words])
-            wanted.append([IGNORED, *script.rows, vocabulary.end])
-        return padded(fed, vocabulary.end), padded(wanted, IGNORED)
+    def tokens(self, transcripts: Sequence[Transcript], rng: Generator) -> tuple[Tensor, Tensor]:
+        """Return the decoder's inputs, with some words replaced, and its targets."""
+        vocabulary, inputs, targets = self.vocabulary, [], []
+        for transcript in transcripts:
+            replaced = rng.random(len(transcript.rows)) < WRONG_WORD_SHARE
+            others = rng.integers(1, vocabulary.end, len(transcript.rows))
+            words = np.where(replaced, others, transcript.rows).tolist()
+            inputs.append([vocabulary.start, vocabulary.no_timestamps, *words])
+            targets.append([IGNORED, *transcript.rows, vocabulary.end])
+        return pad(inputs, vocabulary.end), pad(targets, IGNORED)
 
 
-def padded(rows: Sequence[Sequence[float]], filler: float) -> Tensor:
+def pad(rows: Sequence[Sequence[float]], filler: float) -> Tensor:
     """Stack rows of different lengths."""
     longest = max(len(row) for row in rows)
     return torch.tensor([[*row, *[filler] * (longest - len(row))] for row in rows])

@@ -1,9 +1,9 @@
-"""The spoken corpus: parts of a few hundred utterances, each made by chance from its own seed.
+"""Make the spoken corpus: parts of a few hundred utterances, each drawn from its own seed.
 
-Goes out: `part-NNNN.npz` with 16-bit samples, lengths, words and speakers. A part that is there is not made again, so
-the work can be stopped and taken up at any time:
+A part is `part-NNNN.npz`, with 16-bit samples, lengths, words and speakers. Existing parts are kept, so the work can
+be stopped and resumed at any time:
 
-    python corpus.py WORK_FOLDER --parts 80 --processes 2
+    python -m training.demo.speech.corpus FOLDER --parts 80 --processes 2
 """
 
 from __future__ import annotations
@@ -19,50 +19,51 @@ from zlib import crc32
 import numpy as np
 
 from training.demo.speech.mel import SAMPLE_RATE, Array
-from training.demo.speech.revoice import draw_person, load_world, revoice
-from training.demo.speech.voices import draw_voice, say, trim
-from training.demo.world import spoken, words
+from training.demo.speech.revoice import load_vocoder, random_person, revoice
+from training.demo.speech.voices import random_voice, say, trim
+from training.demo.world import random_sentence, words
 
 PART = 200  # utterances
 REVOICED_SHARE = 0.4
-WORD_LIST_SHARE = 0.3  # random words break the grammar, so that the decoder has to listen
-HELD_OUT_EVERY, SHORTEST_HELD_OUT = 16, 6  # sentences; words: "again" and "undo" have to be learnt
+WORD_LIST_SHARE = 0.3  # of random words, so that the decoder cannot rely on grammar
+HELD_OUT_EVERY = 16  # sentences
+SHORTEST_HELD_OUT = 6  # words: short sentences such as "again" and "undo" are always trained on
 LONGEST = 9.6  # seconds
 
 
-def held_out(text: str) -> bool:
-    """Tell whether a sentence is kept for judging: one in sixteen, by its checksum."""
+def is_held_out(text: str) -> bool:
+    """Return whether a sentence is kept for evaluation: one in sixteen, by its checksum."""
     return len(text.split()) >= SHORTEST_HELD_OUT and crc32(text.encode()) % HELD_OUT_EVERY == 0
 
 
-def draw_text(random: Random, known: list[str]) -> str:
-    """Draw what is said: a sentence of the world that is not held out, or words by chance."""
+def random_text(random: Random, known: list[str]) -> str:
+    """Return a sentence of the world that is not held out, or random words."""
     if random.random() < WORD_LIST_SHARE:
         return " ".join(random.choice(known) for _ in range(random.randint(2, 8)))
-    while held_out(text := spoken(random)):
+    while is_held_out(text := random_sentence(random)):
         pass
     return text
 
 
-def utterance(random: Random, known: list[str]) -> tuple[Array, str, str]:
-    """Make one utterance: samples, words, speaker."""
-    text, revoiced = draw_text(random, known), random.random() < REVOICED_SHARE
-    voice = draw_voice(random, random.choice(("flite", "flite", "festival")) if revoiced else None)
+def make_utterance(random: Random, known: list[str]) -> tuple[Array, str, str]:
+    """Return the samples, words and speaker of one random utterance."""
+    text, revoiced = random_text(random, known), random.random() < REVOICED_SHARE
+    voice = random_voice(random, random.choice(("flite", "flite", "festival")) if revoiced else None)
     samples = say(voice, text)
     if revoiced:
-        samples = trim(revoice(samples, draw_person(random), load_world()))
+        samples = trim(revoice(samples, random_person(random), load_vocoder()))
     return samples, text, f"{voice} revoiced" if revoiced else str(voice)
 
 
 def make_part(number: int, folder: Path, size: int = PART) -> Path:
-    """Make one part, unless it is there."""
+    """Make one part unless it exists, and return its path."""
     path = folder / f"part-{number:04}.npz"
     if path.exists():
         return path
     random, known = Random(f"speech {number}"), words()
     made: list[tuple[Array, str, str]] = []
     while len(made) < size:
-        samples, text, voice = utterance(random, known)
+        samples, text, voice = make_utterance(random, known)
         if len(samples) < LONGEST * SAMPLE_RATE:
             made.append((samples, text, voice))
     samples = np.concatenate([(sound * 32767).clip(-32768, 32767).astype(np.int16) for sound, _, _ in made])
@@ -78,14 +79,15 @@ def make_part(number: int, folder: Path, size: int = PART) -> Path:
 
 
 def make(folder: Path, parts: int, processes: int, size: int = PART) -> None:
-    """Make all parts that are missing."""
+    """Make the missing parts."""
     folder.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(processes) as pool:
         for path in pool.map(partial(make_part, folder=folder, size=size), range(parts)):
             print(path.name, flush=True)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Make a corpus from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--parts", type=int, default=80)
@@ -93,3 +95,7 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     os.nice(10)
     make(arguments.folder, arguments.parts, arguments.processes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""Everyday English from outside the demo world: what the speech model should not be sure of."""
+"""Everyday English sentences with words that the speech model does not know."""
 
 FOREIGN = (
     "where did you put the keys to the back door",

@@ -1,7 +1,4 @@
-"""Write the speech model in whisper.cpp's own format.
-
-Comes in: a trained `Hearing`. Goes out: one ggml file, its matrices in half floats or quantised in blocks of 32.
-"""
+"""Write the speech model in whisper.cpp's format, with matrices in fp16 or quantised in blocks of 32."""
 
 from __future__ import annotations
 
@@ -13,24 +10,26 @@ from pathlib import Path
 import numpy as np
 
 from training.demo.speech.mel import FFT, Array, filters
-from training.demo.speech.model import Hearing
+from training.demo.speech.model import Whisper
 
 MAGIC = 0x67676D6C
-WHISPER_ROWS = 51864  # an English model; whisper.cpp has the special tokens' places built in
+WHISPER_ROWS = 51864  # an English-only model; whisper.cpp hard-codes the special tokens' numbers
 END, START, NO_TIMESTAMPS = 50256, 50257, 50362
 BLOCK = 32
 
 
 def to_f32(values: Array) -> bytes:
+    """Pack 32-bit floats."""
     return values.astype("<f4").tobytes()
 
 
 def to_f16(values: Array) -> bytes:
+    """Pack 16-bit floats."""
     return values.astype("<f2").tobytes()
 
 
 def to_q8_0(values: Array) -> bytes:
-    """Eight bits a weight: one half-float scale, then 32 signed bytes."""
+    """Pack eight bits a weight: blocks of an fp16 scale and 32 signed bytes."""
     blocks = values.astype(np.float32).reshape(-1, BLOCK)
     scale = np.abs(blocks).max(axis=1, keepdims=True) / 127
     levels = np.rint(np.divide(blocks, scale, where=scale > 0, out=np.zeros_like(blocks)))
@@ -40,10 +39,10 @@ def to_q8_0(values: Array) -> bytes:
 
 
 def to_q5_0(values: Array) -> bytes:
-    """Five bits a weight: a half-float scale, the 32 high bits, then the low halves, two weights a byte."""
+    """Pack five bits a weight: blocks of an fp16 scale, 32 high bits, then the low four bits, two weights a byte."""
     blocks = values.astype(np.float32).reshape(-1, BLOCK)
-    farthest = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=1)[:, None], axis=1)
-    scale = farthest / -16  # the farthest weight is met exactly, at level 0
+    largest = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=1)[:, None], axis=1)
+    scale = largest / -16  # the largest weight is exact, at level 0
     steps = np.divide(blocks, scale, where=scale != 0, out=np.zeros_like(blocks))
     levels = np.clip(np.floor(steps + 16.5), 0, 31).astype(np.uint8)
     high = (levels >> 4).astype(np.uint32) << np.arange(BLOCK, dtype=np.uint32)
@@ -56,12 +55,14 @@ def to_q5_0(values: Array) -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class Precision:
-    file_type: int  # the header's; quantised files add 1000 for each version of the block layouts
+    """How matrices are stored."""
+
+    file_type: int  # in the header; quantised files add 1000 times the version of the block layout
     tensor_type: int
     pack: Callable[[Array], bytes]
 
 
-# All-f32 files are left out: whisper.cpp aborts on them when it runs on a CPU.
+# No f32: whisper.cpp aborts on such files when it runs on a CPU.
 PRECISIONS = {
     "f16": Precision(file_type=1, tensor_type=1, pack=to_f16),
     "q8_0": Precision(file_type=2007, tensor_type=8, pack=to_q8_0),
@@ -69,8 +70,8 @@ PRECISIONS = {
 }
 
 
-def whole_embedding(model: Hearing) -> Array:
-    """Spread the trained rows over Whisper's table; every token that is never used gets the one shared row."""
+def whole_embedding(model: Whisper) -> Array:
+    """Return Whisper's whole embedding table: every unused token gets the one shared row."""
     rows, vocabulary = model.decoder.token_embedding.weight.detach().numpy(), model.vocabulary
     table = np.repeat(rows[vocabulary.unused][None], WHISPER_ROWS, axis=0)
     table[: len(vocabulary.texts)] = rows[: len(vocabulary.texts)]
@@ -78,8 +79,8 @@ def whole_embedding(model: Hearing) -> Array:
     return table
 
 
-def tensor(name: str, values: Array, precision: Precision) -> bytes:
-    """One tensor as the file holds it: kind, dimensions in reverse, name, data."""
+def pack_tensor(name: str, values: Array, precision: Precision) -> bytes:
+    """Return a tensor as the file stores it: type, dimensions in reverse, name, data."""
     kind, pack = precision.tensor_type, precision.pack
     if values.ndim == 1 or "positional" in name:
         kind, pack = 0, to_f32
@@ -90,7 +91,8 @@ def tensor(name: str, values: Array, precision: Precision) -> bytes:
     return head + struct.pack(f"<{values.ndim}i", *reversed(values.shape)) + name.encode() + pack(values)
 
 
-def pieces(model: Hearing, precision: Precision) -> Iterator[bytes]:
+def file_parts(model: Whisper, precision: Precision) -> Iterator[bytes]:
+    """Yield the header, mel filters, tokens and tensors of the file."""
     dims, texts = model.dims, model.vocabulary.texts
     audio = (dims.audio_context, dims.width, dims.heads, dims.audio_layers)
     text = (dims.text_context, dims.width, dims.heads, dims.text_layers)
@@ -101,12 +103,12 @@ def pieces(model: Hearing, precision: Precision) -> Iterator[bytes]:
         yield struct.pack("<I", len(token.encode())) + token.encode()
     for name, value in model.state_dict().items():
         values = whole_embedding(model) if name == "decoder.token_embedding.weight" else value.numpy()
-        yield tensor(name, values, precision)
+        yield pack_tensor(name, values, precision)
 
 
-def write(model: Hearing, path: Path, precision: str) -> None:
-    """Write the model file; it bears its name only when it is whole."""
+def write(model: Whisper, path: Path, precision: str) -> None:
+    """Write the model to a temporary file, then rename it."""
     partial = path.with_suffix(".part")
     with partial.open("wb") as file:
-        file.writelines(pieces(model, PRECISIONS[precision]))
+        file.writelines(file_parts(model, PRECISIONS[precision]))
     partial.replace(path)

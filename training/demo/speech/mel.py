@@ -1,4 +1,4 @@
-"""Log-mel frames exactly as whisper.cpp computes them. Comes in: 16 kHz float samples. Goes out: (mels, frames)."""
+"""Log-mel frames exactly as whisper.cpp computes them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ FLOOR = 1e-10
 
 
 def hertz_to_mel(hertz: Array) -> Array:
-    """Slaney's scale: linear below 1 kHz, logarithmic above."""
+    """Convert to Slaney's mel scale: linear below 1 kHz, logarithmic above."""
     return np.where(hertz < 1000, hertz * 3 / 200, 15 + np.log(np.maximum(hertz, 1) / 1000) * 27 / np.log(6.4))
 
 
 def mel_to_hertz(mel: Array) -> Array:
+    """Convert from Slaney's mel scale."""
     return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * np.log(6.4) / 27))
 
 
 def centres(mels: int = MELS) -> Array:
-    """Edges and centres of the mel bands in hertz: one more at each end than there are bands."""
+    """Return the centres of the mel bands in hertz, with the lowest and the highest edge: `mels + 2` values."""
     top = hertz_to_mel(np.array(SAMPLE_RATE / 2))
     return mel_to_hertz(np.linspace(0, float(top), mels + 2))
 
 
 def filters(mels: int = MELS) -> Array:
-    """Triangular filters of equal area, (mels, 201): the bank that Whisper's model files carry."""
+    """Return triangular filters of equal area, (mels, 201), as in Whisper's model files."""
     edges, bins = centres(mels), np.linspace(0, SAMPLE_RATE / 2, FFT // 2 + 1)
     rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
@@ -43,7 +44,7 @@ _FILTERS, _WINDOW = torch.from_numpy(filters()), torch.hann_window(FFT)
 
 
 def power(samples: Tensor, frames: int) -> Tensor:
-    """Mel powers of (batch, samples), silence added or the end cut so that there are `frames` frames."""
+    """Return mel powers (batch, mels, frames) of samples (batch, length), padded or cut to `frames` frames."""
     length = frames * HOP + FFT
     samples = torch.nn.functional.pad(samples, (0, max(0, length - samples.shape[-1])))[..., :length]
     spectrum = torch.stft(samples, FFT, HOP, window=_WINDOW, return_complex=True)[..., :frames]
@@ -51,12 +52,12 @@ def power(samples: Tensor, frames: int) -> Tensor:
 
 
 def log_mel(powers: Tensor) -> Tensor:
-    """Compress powers of (batch, mels, frames) for the model; the floor is eight decades below the loudest."""
+    """Return the model's input for mel powers (batch, mels, frames); the floor is eight decades below the loudest."""
     logs = powers.clamp(min=FLOOR).log10()
     logs = torch.maximum(logs, logs.amax(dim=(1, 2), keepdim=True) - 8)
     return (logs + 4) / 4
 
 
 def window(samples: Array, frames: int) -> Tensor:
-    """One recording as the model hears it through whisper.cpp: a full window, silence after the end."""
+    """Return a recording as whisper.cpp feeds it to the model: (mels, frames), padded with silence."""
     return log_mel(power(torch.from_numpy(np.asarray(samples, dtype=np.float32))[None], frames))[0]

@@ -1,6 +1,6 @@
-"""How each word of the world sounds, as espeak-ng writes it: the targets that the encoder is taught to spell.
+"""The phones of each word, as espeak-ng writes them: the targets of the encoder's CTC loss.
 
-Kept in a file beside the corpus, so that a machine without espeak-ng can train.
+They are kept in a file beside the corpus, so that a machine without espeak-ng can train.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from pathlib import Path
 
 from training.demo.world import words
 
-UNHEARD = "ˈˌː‍ \n"  # stress, length, joiners: not sounds
+NOT_SOUNDS = "ˈˌː‍ \n"  # stress, length, joiners
 
 
 def spell(word: str) -> str:
-    """Spell one word in the phonetic alphabet."""
+    """Return a word in the International Phonetic Alphabet."""
     done = subprocess.run(
-        ["espeak-ng", "-q", "--ipa", "-v", "en-us", word],  # noqa: S607 - found on PATH, as the other synthesisers
+        ["espeak-ng", "-q", "--ipa", "-v", "en-us", word],  # noqa: S607 - found on PATH, like the other synthesisers
         check=True,
         capture_output=True,
         text=True,
         timeout=20,
     )
-    return "".join(sign for sign in done.stdout if sign not in UNHEARD)
+    return "".join(symbol for symbol in done.stdout if symbol not in NOT_SOUNDS)
 
 
 def phones(path: Path) -> dict[str, list[int]]:
-    """Give every word's phones as numbers from 1 (0 is CTC's blank), spelt once and kept at `path`."""
+    """Return every word's phones as numbers from 1 (0 is CTC's blank); make the file at `path` if it is missing."""
     if not path.exists():
         path.write_text(json.dumps({word: spell(word) for word in words()}, ensure_ascii=False, indent=1))
     spelt: dict[str, str] = json.loads(path.read_text())
-    signs = sorted(set("".join(spelt.values())))
-    return {word: [signs.index(sign) + 1 for sign in spelling] for word, spelling in spelt.items()}
+    symbols = sorted(set("".join(spelt.values())))
+    return {word: [symbols.index(symbol) + 1 for symbol in spelling] for word, spelling in spelt.items()}

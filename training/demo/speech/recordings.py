@@ -1,8 +1,8 @@
-"""Make the ten recordings of `make demo` and the tests: ten sentences, each by another synthetic speaker.
+"""Make the ten recordings of `make demo` and the tests: ten sentences by ten synthetic speakers.
 
-    python record_demo.py models/demo/recordings
+    python -m training.demo.speech.recordings models/demo/recordings
 
-Goes out: 16 kHz mono 16-bit WAV files, and `recordings.toml` with what was said and by whom.
+Writes 16 kHz mono 16-bit WAV files, and `recordings.toml` with the words and the speaker of each.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from random import Random
 import numpy as np
 from scipy.io import wavfile
 
-from training.demo.speech.evaluate import in_quiet
+from training.demo.speech.clips import pad_with_quiet
 from training.demo.speech.mel import SAMPLE_RATE, Array
-from training.demo.speech.revoice import Person, load_world, revoice
+from training.demo.speech.revoice import Person, load_vocoder, revoice
 from training.demo.speech.voices import UNSEEN, Voice, say, trim
 
 WOMAN = Person(pitch=205, liveliness=1.2, tract=1.15, breath=0.9, pace=1.0, colour=(0.0, 0.0))
@@ -26,6 +26,8 @@ CHILD = Person(pitch=265, liveliness=1.3, tract=1.26, breath=1.0, pace=1.0, colo
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
+    """One recording: its file name, words and speaker."""
+
     file: str
     said: str
     voice: Voice
@@ -33,6 +35,7 @@ class Line:
 
     @property
     def speaker(self) -> str:
+        """The speaker as `recordings.toml` names it."""
         never = " (never trained on)" if self.voice in UNSEEN.values() else ""
         return f"{self.voice}{', revoiced' if self.person else ''}{never}"
 
@@ -82,13 +85,14 @@ LINES = (
 
 
 def record(line: Line) -> Array:
+    """Return the samples of a recording."""
     samples = say(line.voice, line.said)
     if line.person:
-        samples = trim(revoice(samples, line.person, load_world()))
-    return in_quiet(samples, Random(line.file))
+        samples = trim(revoice(samples, line.person, load_vocoder()))
+    return pad_with_quiet(samples, Random(line.file))
 
 
-def main(folder: Path) -> None:
+def write(folder: Path) -> None:
     """Write the recordings and their list."""
     folder.mkdir(parents=True, exist_ok=True)
     entries = ["# Synthetic speech, made by training/demo/speech/recordings.py; each recording has another speaker."]
@@ -105,7 +109,12 @@ def main(folder: Path) -> None:
     (folder / "recordings.toml").write_text("\n".join(entries) + "\n")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Write the recordings from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    main(parser.parse_args().folder)
+    write(parser.parse_args().folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
-"""Make other people of a recorded voice, with the WORLD vocoder: its pitch, its vocal tract, its breath, its pace.
+"""Turn a recorded voice into another speaker's with the WORLD vocoder: pitch, vocal tract, breath and pace.
 
-Comes in: speech at 16 kHz and a `Random`. Goes out: the same words from somebody else. The free voices that were made
-from recordings are four men; of these come speakers between a deep man's and a child's voice.
+The free voices that were made from recordings are four men's; the speakers made from them range from a deep man's voice
+to a child's.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from training.demo.speech.mel import SAMPLE_RATE, Array
 
 FRAME_MILLISECONDS = 8.0
 DEEPEST, HIGHEST = 85.0, 280.0  # hertz
-MAN = 115.0
+MALE_PITCH = 115.0
 
 
-def load_world() -> ModuleType:
-    """Load pyworld's compiled module alone: its package asks for pkg_resources, which setuptools no longer has."""
+def load_vocoder() -> ModuleType:
+    """Return pyworld's compiled module: its package imports pkg_resources, which setuptools no longer has."""
     package = importlib.util.find_spec("pyworld")
     if package is None or package.origin is None:
         raise ModuleNotFoundError("pyworld is missing: .venv/bin/pip install pyworld")
@@ -38,20 +38,20 @@ def load_world() -> ModuleType:
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """What changes from one speaker to the next."""
+    """A speaker, as changes to a recorded voice."""
 
-    pitch: float  # hertz, the mean
-    liveliness: float  # how far the pitch moves, as a power of the original's movement
-    tract: float  # formants are multiplied by it: about 1.17 from a man's to a woman's vocal tract
-    breath: float  # power of the aperiodicity: below 1 breathier
+    pitch: float  # mean, in hertz
+    liveliness: float  # exponent of the pitch's deviation from its mean
+    tract: float  # factor of the formants: about 1.17 from a man's to a woman's vocal tract
+    breath: float  # exponent of the aperiodicity: below 1 is breathier
     pace: float
     colour: tuple[float, ...]  # decibels at points spread evenly over the spectrum
 
 
-def draw_person(random: Random) -> Person:
-    """Draw a speaker; a higher voice comes, on the whole, from a shorter vocal tract."""
+def random_person(random: Random) -> Person:
+    """Return a random speaker; higher voices tend to have a shorter vocal tract."""
     pitch = DEEPEST * (HIGHEST / DEEPEST) ** random.random()
-    tract = 1 + 0.17 * log2(pitch / MAN) + random.gauss(0, 0.05)
+    tract = 1 + 0.17 * log2(pitch / MALE_PITCH) + random.gauss(0, 0.05)
     return Person(
         pitch=pitch,
         liveliness=random.uniform(0.6, 1.7),
@@ -62,8 +62,8 @@ def draw_person(random: Random) -> Person:
     )
 
 
-def reshape(envelope: Array, person: Person) -> Array:
-    """Stretch each spectrum along frequency by the length of the vocal tract, and colour it."""
+def reshape_spectrum(envelope: Array, person: Person) -> Array:
+    """Stretch each spectrum along frequency for the vocal tract, and equalise it."""
     bins = np.arange(envelope.shape[1])
     source = np.minimum(bins / person.tract, bins[-1])
     left = np.minimum(source.astype(int), bins[-1] - 1)
@@ -74,17 +74,19 @@ def reshape(envelope: Array, person: Person) -> Array:
     return np.ascontiguousarray(np.exp(stretched + decibels * np.log(10) / 10))
 
 
-def revoice(samples: Array, person: Person, world: ModuleType) -> Array:
-    """Say the same with another person's voice."""
+def revoice(samples: Array, person: Person, vocoder: ModuleType) -> Array:
+    """Return the same words in another person's voice."""
     sound = samples.astype(np.float64)
-    pitch, times = world.dio(sound, SAMPLE_RATE, frame_period=FRAME_MILLISECONDS)
-    pitch = world.stonemask(sound, pitch, times, SAMPLE_RATE)
-    envelope = world.cheaptrick(sound, pitch, times, SAMPLE_RATE)
-    breath = world.d4c(sound, pitch, times, SAMPLE_RATE) ** person.breath
+    pitch, times = vocoder.dio(sound, SAMPLE_RATE, frame_period=FRAME_MILLISECONDS)
+    pitch = vocoder.stonemask(sound, pitch, times, SAMPLE_RATE)
+    envelope = vocoder.cheaptrick(sound, pitch, times, SAMPLE_RATE)
+    breath = vocoder.d4c(sound, pitch, times, SAMPLE_RATE) ** person.breath
     voiced = pitch > 0
     if not voiced.any():
         return samples
     mean = np.exp(np.log(pitch[voiced]).mean())
     pitch[voiced] = person.pitch * (pitch[voiced] / mean) ** person.liveliness
-    spoken = world.synthesize(pitch, reshape(envelope, person), breath, SAMPLE_RATE, FRAME_MILLISECONDS / person.pace)
-    return spoken.astype(np.float32)
+    speech = vocoder.synthesize(
+        pitch, reshape_spectrum(envelope, person), breath, SAMPLE_RATE, FRAME_MILLISECONDS / person.pace
+    )
+    return speech.astype(np.float32)

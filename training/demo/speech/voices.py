@@ -1,7 +1,7 @@
-"""Synthetic speakers: words in, 16 kHz speech out, from espeak-ng, flite and festival.
+"""Synthetic speech at 16 kHz from espeak-ng, flite and festival.
 
-Two families are kept apart. `draw_voice` makes the speakers that the model is trained on; `UNSEEN` names those it never
-hears before it is judged: no recording of theirs is trained on, and nothing is chosen by how well they are understood.
+`random_voice` returns speakers to train on. `UNSEEN` speakers are for evaluation only: no recording of theirs is
+trained on, and no choice depends on how well they are recognised.
 """
 
 from __future__ import annotations
@@ -31,15 +31,16 @@ VARIANTS = (
     "m2", "m3", "m5", "m6", "m7", "m8", "marcelo", "max", "michel", "miguel", "norbert", "pablo", "paul", "pedro",
     "quincy", "rob", "robert", "sandro", "shelby", "steph", "steph2", "steph3", "travis", "victor", "whisperf", "zac",
 )  # fmt: skip
-FLITE_VOICES = ("kal16", "awb", "rms", "kal")  # kal speaks at 8 kHz, like a telephone
+FLITE_VOICES = ("kal16", "awb", "rms", "kal")  # kal is an 8 kHz voice, like a telephone
 FESTIVAL_VOICES = ("ked_diphone", "kal_diphone")
-HUMAN_PITCH = {"kal": 100, "kal16": 100, "awb": 128, "rms": 103, "kal_diphone": 105, "ked_diphone": 115}  # hertz
-EDGE, MARGIN = 0.01, SAMPLE_RATE // 40  # silence around the speech: below a hundredth of its peak; what is left of it
+MEAN_PITCH = {"kal": 100, "kal16": 100, "awb": 128, "rms": 103, "kal_diphone": 105, "ked_diphone": 115}  # hertz
+SILENCE = 0.01  # of the peak: anything below it before and after the speech is cut
+MARGIN = SAMPLE_RATE // 40  # samples of silence that stay
 
 
 @dataclass(frozen=True, kw_only=True)
 class Voice:
-    """One way of speaking. Speed is 1 for the synthesiser's own; pitch is 1 for its usual one."""
+    """A synthesiser's voice. Speed and pitch are relative to the synthesiser's defaults."""
 
     engine: str  # espeak-ng, flite, festival
     name: str
@@ -60,8 +61,8 @@ UNSEEN = {
 ENGINE_SHARES = {"espeak-ng": 0.45, "flite": 0.33, "festival": 0.22}
 
 
-def draw_voice(random: Random, engine: str | None = None) -> Voice:
-    """Choose one of the speakers that may be trained on."""
+def random_voice(random: Random, engine: str | None = None) -> Voice:
+    """Return a random speaker to train on."""
     engine = engine or random.choices(list(ENGINE_SHARES), list(ENGINE_SHARES.values()))[0]
     if engine == "espeak-ng":
         name = random.choice(ACCENTS) + (f"+{random.choice(VARIANTS)}" if random.random() < 0.85 else "")
@@ -84,8 +85,8 @@ def flite_command(voice: Voice, text: str, wav: Path) -> list[str]:
 
 def festival_command(voice: Voice, text: str, wav: Path) -> list[str]:
     steps = [f"(voice_{voice.name})", f"(Parameter.set 'Duration_Stretch {1 / voice.speed:.3f})"]
-    if voice.name in HUMAN_PITCH:
-        hertz = HUMAN_PITCH[voice.name] * voice.pitch
+    if voice.name in MEAN_PITCH:
+        hertz = MEAN_PITCH[voice.name] * voice.pitch
         model = "(model_f0_mean 170) (model_f0_std 34)"
         steps.append(f"(set! int_lr_params '((target_f0_mean {hertz:.0f}) (target_f0_std {hertz / 7:.0f}) {model}))")
     steps.append(f'(utt.save.wave (utt.synth (Utterance Text "{text}")) "{wav}" \'riff)')
@@ -95,29 +96,29 @@ def festival_command(voice: Voice, text: str, wav: Path) -> list[str]:
 COMMANDS = {"espeak-ng": espeak_command, "flite": flite_command, "festival": festival_command}
 
 
-def at_sample_rate(samples: Array, rate: int) -> Array:
-    """Resample to 16 kHz."""
+def resample(samples: Array, rate: int) -> Array:
+    """Resample to SAMPLE_RATE."""
     common = gcd(rate, SAMPLE_RATE)
     same = rate == SAMPLE_RATE
     return samples if same else resample_poly(samples, SAMPLE_RATE // common, rate // common).astype(np.float32)
 
 
 def trim(samples: Array) -> Array:
-    """Cut the silence before and after the speech, so that its span is known, and set its peak to one half."""
+    """Cut the silence before and after the speech, and set the peak to one half."""
     peak = float(np.abs(samples).max())
-    loud = np.flatnonzero(np.abs(samples) > EDGE * peak)
+    loud = np.flatnonzero(np.abs(samples) > SILENCE * peak)
     first, last = max(0, loud[0] - MARGIN), loud[-1] + MARGIN
     return (samples[first:last] * (0.5 / peak)).astype(np.float32)
 
 
 def say(voice: Voice, text: str) -> Array:
-    """Speak one sentence: float samples at 16 kHz, trimmed."""
+    """Return a spoken sentence: float samples at SAMPLE_RATE, trimmed."""
     with tempfile.TemporaryDirectory() as folder:
         wav = Path(folder) / "said.wav"
-        # festival looks for a home, and every synthesiser for a sound card that it does not need.
+        # festival reads ~/.festivalrc: an empty HOME keeps the user's settings out.
         subprocess.run(
             COMMANDS[voice.engine](voice, text, wav),
             check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, env={**os.environ, "HOME": folder},
         )  # fmt: skip
         rate, samples = wavfile.read(wav)
-    return trim(at_sample_rate(samples.astype(np.float32) / 32768, rate))
+    return trim(resample(samples.astype(np.float32) / 32768, rate))
