@@ -139,12 +139,11 @@ def test_the_judge_knows_drawn_scenes() -> None:
 
 def test_the_shipped_model_paints_what_is_asked_for() -> None:
     """All sixteen pictures of the README's grid were right; of four the judge may doubt one."""
-    from training.demo.pictures import captions, evaluate, grid
+    from training.demo.pictures import evaluate, grid
     from training.demo.pictures.judge import Judge
 
-    asked = [(captions.scene(0), told) for told in grid.PROMPTS[:4]]
-    pictures = np.stack(list(evaluate.converted(DEMO / "pictures" / "onnx", asked)))
-    seen = [f"{verdict.colour} {verdict.subject} {verdict.time}" for verdict in Judge().look(pictures)]
+    pictures = np.stack(list(evaluate.paint_with_program(DEMO / "pictures" / "onnx", grid.PROMPTS[:4])))
+    seen = [f"{verdict.colour} {verdict.subject} {verdict.time}" for verdict in Judge().classify(pictures)]
     wanted = ["red sailboat sunset", "blue house noon", "orange tree sunrise", "pink balloon noon"]
     assert sum(one == other for one, other in zip(seen, wanted, strict=True)) >= 3, seen
 

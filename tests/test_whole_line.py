@@ -35,7 +35,7 @@ def test_ten_recordings_become_the_pictures_that_were_asked_for() -> None:
     painted = [png.read_pixels(Path(event["path"])) for event in told if event["event"] == "kept"]
     assert sum(words == each["said"] for words, each in zip(heard, table, strict=True)) >= 9
 
-    verdicts = Judge().look(np.stack(painted))
+    verdicts = Judge().classify(np.stack(painted))
     asked = [(first(each["said"], PAINTED_SUBJECTS), first(each["said"], COLOURS)) for each in table]
     assert sum((seen.subject, seen.colour) == want for seen, want in zip(verdicts, asked, strict=True)) >= 9
 

@@ -1,14 +1,13 @@
-"""Muon for the matrices, Adam for the rest.
+"""An optimiser: Muon for matrices, Adam for everything else.
 
-Comes in: a model's named parameters with their gradients. Goes out: the same parameters, a step on. Muon (Jordan et
-al., 2024) steps along the nearest orthogonal matrix of the momentum; the factor 0.2 sqrt(longer side) gives its steps
-Adam's size, so that one rate serves both.
+Muon (Jordan et al., 2024) steps along the orthogonal matrix nearest to the momentum. The factor 0.2 sqrt(longer side)
+gives its steps the size of Adam's, so that both use one learning rate.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -18,8 +17,15 @@ from torch import Tensor, nn
 MOMENTUM, BETAS, EPSILON, DECAY = 0.95, (0.9, 0.98), 1e-8, 0.01
 
 
-def orthogonal(matrices: Tensor) -> Tensor:
-    """Return about the nearest orthogonal matrices of a stack, by five Newton-Schulz steps."""
+def gradient(parameter: nn.Parameter) -> Tensor:
+    """Return a parameter's gradient."""
+    if parameter.grad is None:
+        raise ValueError("a parameter has no gradient; call backward() before step()")
+    return parameter.grad
+
+
+def orthogonalize(matrices: Tensor) -> Tensor:
+    """Return approximately the nearest orthogonal matrices, by five Newton-Schulz iterations."""
     x = matrices.bfloat16()
     tall = x.size(-2) > x.size(-1)
     x = x.mT if tall else x
@@ -31,7 +37,7 @@ def orthogonal(matrices: Tensor) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Muon for what has two dimensions or more and no embedding in its name; Adam for everything else."""
+    """Muon for parameters of two or more dimensions that are no embeddings; Adam for the others."""
 
     def __init__(self, named: Iterable[tuple[str, nn.Parameter]], rate: float) -> None:
         groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
@@ -40,20 +46,20 @@ class Muon(torch.optim.Optimizer):
         super().__init__([{"params": members, "muon": muon} for muon, members in groups.items()], {"lr": rate})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # noqa: ARG002  (torch calls it so)
-        """Take a step."""
+    def step(self, closure: Callable[[], float] | None = None) -> Any:  # noqa: ARG002  (torch's signature)
+        """Update the parameters; `closure` is not used."""
         for group in self.param_groups:
             for parameter in group["params"]:
                 parameter.mul_(1 - group["lr"] * DECAY if parameter.ndim >= 2 else 1)
             (self.muon if group["muon"] else self.adam)(group["params"], group["lr"])
 
     def muon(self, parameters: list[nn.Parameter], rate: float) -> None:
-        """Step the matrices, those of one shape together."""
+        """Update matrices, those of the same shape together."""
         shapes: dict[tuple[int, int], list[nn.Parameter]] = defaultdict(list)
         for parameter in parameters:
             shapes[parameter.shape[0], parameter[0].numel()].append(parameter)
-        pushes = [self.pushes(members, shape) for shape, members in shapes.items()]
-        flat = torch.cat([push.reshape(-1) for push in pushes])
+        updates = [self.directions(members, shape) for shape, members in shapes.items()]
+        flat = torch.cat([update.reshape(-1) for update in updates])
         if dist.is_initialized():
             dist.all_reduce(flat)
         parts = iter(flat.split([parameter.numel() for members in shapes.values() for parameter in members]))
@@ -61,29 +67,29 @@ class Muon(torch.optim.Optimizer):
             for parameter in members:
                 parameter.add_(next(parts).view(parameter.shape), alpha=-rate * 0.2 * max(shape) ** 0.5)
 
-    def pushes(self, members: list[nn.Parameter], shape: tuple[int, int]) -> Tensor:
-        """Return the directions for matrices of one shape; of several processes each finds its share."""
+    def directions(self, members: list[nn.Parameter], shape: tuple[int, int]) -> Tensor:
+        """Return update directions for matrices of one shape; each of several processes computes its share."""
         place, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-        pushes = torch.zeros(len(members), *shape)
+        momenta = torch.zeros(len(members), *shape)
         for index, parameter in enumerate(members):
             momentum = self.state[parameter].setdefault("momentum", torch.zeros_like(parameter))
-            momentum.lerp_(parameter.grad, 1 - MOMENTUM)
-            pushes[index] = parameter.grad.lerp(momentum, MOMENTUM).reshape(shape)
+            momentum.lerp_(gradient(parameter), 1 - MOMENTUM)
+            momenta[index] = gradient(parameter).lerp(momentum, MOMENTUM).reshape(shape)
         mine = slice(place, None, processes)
-        found = torch.zeros_like(pushes)
+        result = torch.zeros_like(momenta)
         if len(members) > place:
-            found[mine] = orthogonal(pushes[mine])
-        return found
+            result[mine] = orthogonalize(momenta[mine])
+        return result
 
     def adam(self, parameters: list[nn.Parameter], rate: float) -> None:
-        """Step the vectors and embeddings."""
+        """Update vectors and embeddings."""
         for parameter in parameters:
             state = self.state[parameter]
             if not state:
                 state.update(count=0, mean=torch.zeros_like(parameter), square=torch.zeros_like(parameter))
             state["count"] += 1
-            state["mean"].lerp_(parameter.grad, 1 - BETAS[0])
-            state["square"].lerp_(parameter.grad.square(), 1 - BETAS[1])
+            state["mean"].lerp_(gradient(parameter), 1 - BETAS[0])
+            state["square"].lerp_(gradient(parameter).square(), 1 - BETAS[1])
             mean, square = (
                 state[name] / (1 - beta ** state["count"]) for name, beta in zip(("mean", "square"), BETAS, strict=True)
             )

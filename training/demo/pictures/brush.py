@@ -1,4 +1,4 @@
-"""Brushes: how light falls on a land colour, and the few shapes that skies and places are painted of."""
+"""Drawing helpers: lit landscape colours, and the shapes that skies and places are made of."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ HORIZON = 330
 
 
 def land(text: str, tones: Tones, far: float = 0.0) -> Colour:
-    """Light a land colour by the time of day, and veil it with the sky the farther it lies."""
+    """Return a landscape colour in the light of the time of day, blended with the sky by the share `far`."""
     red, green, blue = parse_colour(text)
     ambient = tones.ambient
     return mix((red * ambient[0], green * ambient[1], blue * ambient[2]), tones.sky[2], far)
 
 
 def pencil(colour: int, width: float) -> skia.Paint:
-    """Return a pen that draws round-ended lines."""
+    """Return a paint for lines with round ends."""
     pen = skia.Paint(AntiAlias=True, Style=skia.Paint.kStroke_Style, Color=colour, StrokeWidth=width)
     pen.setStrokeCap(skia.Paint.kRound_Cap)
     pen.setStrokeJoin(skia.Paint.kRound_Join)
@@ -44,7 +44,7 @@ def wash(canvas: skia.Canvas, path: skia.Path, top: Colour, bottom: Colour, span
 def blob(
     canvas: skia.Canvas, middle: tuple[float, float], reach: tuple[float, float], colour: int, blur: float = 0.0
 ) -> None:
-    """Fill an ellipse of a middle and two half axes."""
+    """Fill an ellipse given its centre and its two half axes."""
     (x, y), (across, down) = middle, reach
     pen = skia.Paint(Color=colour, AntiAlias=True)
     if blur:
@@ -53,7 +53,7 @@ def blob(
 
 
 def ridge(random: Random, base: float, swing: float, waves: float) -> skia.Path:
-    """Return ground below a rolling line."""
+    """Return the area below a rolling line."""
     path, phase = skia.Path(), random.uniform(0, 2 * pi)
     path.moveTo(-4, SIDE + 4)
     for x in range(-4, SIDE + 5, 12):

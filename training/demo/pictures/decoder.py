@@ -1,8 +1,7 @@
-"""Train the way back: latents -> pictures, with diffusers' own `Decoder`.
+"""Train the decoder from latents to pictures, diffusers' own `Decoder`.
 
-Comes in: the encoder `patches.npz`; scenes are drawn on the way. Goes out: `decoder.pt`, which can be resumed. The
-latents are lightly noised, so that the decoder forgives what the denoiser leaves; a crop in two lies at a border,
-where the padding is.
+It is trained on crops of newly drawn scenes; `decoder.pt` is a checkpoint to resume from. The latents get a little
+noise, so that the decoder tolerates what the denoiser leaves. Half of the crops touch a border, to learn the padding.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ RATE, SAVE_SECONDS = 2e-3, 120
 
 
 def decoder() -> Decoder:
-    """Return a fresh decoder: sixteen times up, 1.2 M parameters.
+    """Return an untrained decoder: 16 times the resolution, 1.2 M parameters.
 
-    It begins as a linear map, its residual to_fp16 silent. The last normalisation would take the picture's own light
-    and colours away: in each group two channels begin as constants that outweigh the rest, so that it divides by nearly
-    the same number everywhere. After 130 crops this is better than 16 groups of chance were after 6,000.
+    It starts as a linear map, with residual branches of zero. The last normalisation would remove the picture's
+    brightness and colours, so two channels of each group start as constants that outweigh the others: it then divides
+    by nearly the same number everywhere. After 130 crops this beats 16 randomly initialised groups after 6,000.
     """
     blocks = ("UpDecoderBlock2D",) * len(SIZES)
     model = Decoder(
@@ -51,33 +50,33 @@ def decoder() -> Decoder:
     return model
 
 
-def corner(random: Random) -> int:
-    """Choose where a crop begins, on the grid of patches, in one axis."""
+def crop_start(random: Random) -> int:
+    """Return where a random crop starts along one axis, on the grid of patches."""
     last = (SIDE - CROP) // PATCH
     return PATCH * (random.choice((0, last)) if random.random() < BORDERS else random.randint(0, last))
 
 
-def crops(number: int, patches: Patches) -> tuple[Tensor, Tensor]:
-    """Draw a scene and return a crop of its latents and of its pixels in -1 ... 1."""
+def random_crop(number: int, patches: Patches) -> tuple[Tensor, Tensor]:
+    """Draw a scene, and return a crop of its latents and of its pixels in -1 ... 1."""
     random, scene = Random(f"crops {number}"), captions.scene(number)
     picture = scenes.draw(scene, number).picture[None]
-    top, left = corner(random), corner(random)
+    top, left = crop_start(random), crop_start(random)
     piece = picture[:, top : top + CROP, left : left + CROP]
     pixels = torch.from_numpy(piece.transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1)
     return torch.from_numpy(patches.encode(piece)), pixels
 
 
 def loss(model: Decoder, latents: Tensor, pixels: Tensor) -> Tensor:
-    """Return the error of the pixels and of their differences to the neighbours, which are the edges."""
+    """Return the error of the pixels, and of their differences to their neighbours (the edges)."""
     noisy = (latents + NOISE * torch.randn_like(latents)).contiguous(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
-        guess = model(noisy).float()
-    edges = sum((guess.diff(dim=axis) - pixels.diff(dim=axis)).abs().mean() for axis in (2, 3))
-    return 8 * functional.mse_loss(guess, pixels) + functional.l1_loss(guess, pixels) + 0.5 * edges
+        decoded = model(noisy).float()
+    edges = sum((decoded.diff(dim=axis) - pixels.diff(dim=axis)).abs().mean() for axis in (2, 3))
+    return 8 * functional.mse_loss(decoded, pixels) + functional.l1_loss(decoded, pixels) + 0.5 * edges
 
 
-def begin(path: Path) -> tuple[Decoder, Muon, int]:
-    """Return decoder, optimiser and step: those of the checkpoint, if there is one."""
+def start(path: Path) -> tuple[Decoder, Muon, int]:
+    """Return decoder, optimiser and step, from the checkpoint if there is one."""
     torch.manual_seed(2)
     model = decoder().to(memory_format=torch.channels_last)
     optimiser = Muon(model.named_parameters(), RATE)
@@ -85,12 +84,12 @@ def begin(path: Path) -> tuple[Decoder, Muon, int]:
         return model, optimiser, 0
     state: dict[str, Any] = torch.load(path, weights_only=True)
     model.load_state_dict(state["model"])
-    if "optimiser" in state:  # a thawed checkpoint has none
+    if "optimiser" in state:  # a small checkpoint has none
         optimiser.load_state_dict(state["optimiser"])
     return model, optimiser, state["step"]
 
 
-def learn(model: Decoder, optimiser: Muon, batch: tuple[Tensor, Tensor], rate: float) -> float:
+def train_step(model: Decoder, optimiser: Muon, batch: tuple[Tensor, Tensor], rate: float) -> float:
     """Take one step, and return its loss."""
     for group in optimiser.param_groups:
         group["lr"] = rate
@@ -103,20 +102,20 @@ def learn(model: Decoder, optimiser: Muon, batch: tuple[Tensor, Tensor], rate: f
 
 
 def train(folder: Path, steps: int) -> None:
-    """Train, or go on training; the second half of the steps slows down to a fiftieth."""
+    """Train, or resume training; the learning rate falls to a fiftieth over the second half of the steps."""
     torch.set_num_threads(1)
     patches, path = Patches.load(folder / "shards" / "patches.npz"), folder / "decoder.pt"
-    model, optimiser, first = begin(path)
+    model, optimiser, first = start(path)
     saved = logged = time.monotonic()
     errors: list[float] = []
     for step in range(first, steps):
         torch.manual_seed(step)
         rate = RATE * min(1.0, (step + 1) / 50, max(0.02, (steps - step) / (0.5 * steps)))
-        errors.append(learn(model, optimiser, crops(3 * 10**6 + step, patches), rate))
+        errors.append(train_step(model, optimiser, random_crop(3 * 10**6 + step, patches), rate))
         now, last = time.monotonic(), step + 1 == steps
         if (step + 1) % 50 == 0 or last:
-            pace = len(errors) / (now - logged)
-            runs.log(folder / "decoder.log", f"step {step + 1} loss {np.mean(errors):.4f} {pace:.1f} crops/s")
+            speed = len(errors) / (now - logged)
+            runs.log(folder / "decoder.log", f"step {step + 1} loss {np.mean(errors):.4f} {speed:.1f} crops/s")
             logged, errors = now, []
         if now - saved > SAVE_SECONDS or last:
             runs.save(path, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1})
@@ -124,7 +123,7 @@ def train(folder: Path, steps: int) -> None:
 
 
 def main() -> None:
-    """Read the command line."""
+    """Train from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--steps", type=int, default=5000)

@@ -1,6 +1,6 @@
-"""The noise the picture model learns to undo: scaled-linear betas to zero terminal signal, v-prediction, DDIM.
+"""The picture model as a whole, its noise schedule and a DDIM sampler.
 
-Comes in: latents and times, or captions. Goes out: noisy latents and their velocities, or painted latents.
+The schedule has scaled-linear betas, rescaled to zero terminal SNR; the model predicts v.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ SCHEDULER: dict[str, Any] = {
 
 
 def sqrt_alphas_cumprod() -> Tensor:
-    """Return, for each time, the share of the picture that is left: nearly one to exactly zero (Lin et al., 2023)."""
+    """Return the scale of the signal at each timestep, from nearly one to exactly zero (Lin et al., 2023)."""
     betas = torch.linspace(BETAS[0] ** 0.5, BETAS[1] ** 0.5, TIMESTEPS, dtype=torch.float64) ** 2
     roots = torch.cumprod(1 - betas, 0).sqrt()
     return ((roots - roots[-1]) * roots[0] / (roots[0] - roots[-1])).float()
 
 
 def text_encoder() -> CLIPTextModel:
-    """Return a fresh, tiny CLIP text encoder."""
+    """Return an untrained CLIP text encoder."""
     numbers = vocabulary()
     ends = {"bos_token_id": numbers[START], "eos_token_id": numbers[END], "pad_token_id": numbers[END]}
     size = {
@@ -54,29 +54,29 @@ def text_encoder() -> CLIPTextModel:
 
 
 class Painter(nn.Module):
-    """The text encoder and the denoiser, trained as one."""
+    """The text encoder and the denoiser, trained together. Checkpoints hold the names of these attributes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.text, self.unet = text_encoder(), UNet()
 
-    def forward(self, noisy: Tensor, times: Tensor, tokens: Tensor) -> Tensor:
-        return self.unet(noisy, times, self.text(tokens).last_hidden_state)
+    def forward(self, noisy: Tensor, timesteps: Tensor, tokens: Tensor) -> Tensor:
+        return self.unet(noisy, timesteps, self.text(tokens).last_hidden_state)
 
 
 @torch.no_grad()
-def paint(model: Painter, tokens: Tensor, *, seed: int, steps: int = 20, guidance: float = 3.0) -> Tensor:
-    """Paint latents for rows of tokens, by DDIM (Song et al., 2020) and guidance away from the empty caption."""
-    keep, count = sqrt_alphas_cumprod(), len(tokens)
-    nothing = torch.tensor(encode("", vocabulary())).expand(count, -1)
-    text = model.text(torch.cat([tokens, nothing])).last_hidden_state
+def sample(model: Painter, tokens: Tensor, *, seed: int, steps: int = 20, guidance: float = 3.0) -> Tensor:
+    """Return latents for rows of tokens, by DDIM (Song et al., 2020) with classifier-free guidance."""
+    scales, count = sqrt_alphas_cumprod(), len(tokens)
+    empty = torch.tensor(encode("", vocabulary())).expand(count, -1)
+    text = model.text(torch.cat([tokens, empty])).last_hidden_state
     x = torch.randn(count, 12, 32, 32, generator=torch.Generator().manual_seed(seed))
-    times = [round(TIMESTEPS - step * TIMESTEPS / steps) - 1 for step in range(steps)]
-    for time, after in zip(times, [*times[1:], None], strict=True):
+    timesteps = [round(TIMESTEPS - step * TIMESTEPS / steps) - 1 for step in range(steps)]
+    for time, after in zip(timesteps, [*timesteps[1:], None], strict=True):
         both = model.unet(torch.cat([x, x]), torch.full((2 * count,), time), text)
-        told, untold = both.float().chunk(2)
-        v, a = untold + guidance * (told - untold), keep[time]
-        s, a_next = (1 - a * a).sqrt(), torch.tensor(1.0) if after is None else keep[after]
-        clean, noise = a * x - s * v, a * v + s * x
-        x = a_next * clean + (1 - a_next * a_next).sqrt() * noise
+        conditional, unconditional = both.float().chunk(2)
+        v, signal = unconditional + guidance * (conditional - unconditional), scales[time]
+        sigma, next_signal = (1 - signal * signal).sqrt(), torch.tensor(1.0) if after is None else scales[after]
+        denoised, noise = signal * x - sigma * v, signal * v + sigma * x
+        x = next_signal * denoised + (1 - next_signal * next_signal).sqrt() * noise
     return x

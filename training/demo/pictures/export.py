@@ -1,9 +1,8 @@
-"""What training left -> a Stable-Diffusion folder as diffusers lays it out, in half precision.
+"""Export the trained model as a Stable Diffusion folder in diffusers' layout, in fp16; pack and unpack checkpoints.
 
-Comes in: `painter.pt`, `decoder.pt`, `patches.npz` (what is missing is exported untrained, to try the format). Goes
-out: a folder with `model_index.json`, `unet/`, `vae/`, `text_encoder/`, `tokenizer/`, `scheduler/`. The encoder in
-`vae/` is one strided convolution (`encoder.conv`), which `AutoencoderKL` does not know: `"encoder_type": "patch"` in
-its configuration says so.
+A missing `painter.pt` or `decoder.pt` is exported untrained, to try the format. The encoder in `vae/` is one strided
+convolution (`encoder.conv`), which `AutoencoderKL` does not support: `"encoder_type": "patch"` in its configuration
+marks it.
 """
 
 from __future__ import annotations
@@ -27,14 +26,14 @@ from training.demo.pictures.diffusion import SCHEDULER, Painter
 from training.demo.pictures.latents import CHANNELS, PATCH, Patches
 from training.demo.pictures.unet import CONFIG
 
-UNPAINTED = set(world.SUBJECTS) - set(world.PAINTED_SUBJECTS)
-ABOUT = {  # what the program cannot read from diffusers' files
+NOT_PAINTED = set(world.SUBJECTS) - set(world.PAINTED_SUBJECTS)
+ABOUT = {  # facts that diffusers' files do not hold
     "name": "demo-picture",
     "licence": "MIT",
     "steps": 20,
     "guidance": 3.0,
     "sampler": "dpm++2m",
-    "words": [word for word in world.words() if word not in UNPAINTED],
+    "words": [word for word in world.words() if word not in NOT_PAINTED],
 }
 INDEX = {
     "_class_name": "StableDiffusionPipeline",
@@ -71,7 +70,7 @@ VAE: dict[str, Any] = {
 
 
 def to_fp16(weights: Mapping[str, Tensor], prefix: str = "") -> dict[str, Tensor]:
-    """Return the weights in half precision, contiguous, their names prefixed."""
+    """Return contiguous weights in fp16, with a prefix before their names."""
     return {
         prefix + name: weight.detach().to(torch.float16).contiguous()
         for name, weight in weights.items()
@@ -85,8 +84,8 @@ def write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=2) + "\n")
 
 
-def vae(work: Path, folder: Path) -> None:
-    """Write decoder and encoder."""
+def write_vae(work: Path, folder: Path) -> None:
+    """Write the decoder and the encoder."""
     torch.manual_seed(2)
     model = decoder()
     if (work / "decoder.pt").exists():
@@ -99,8 +98,8 @@ def vae(work: Path, folder: Path) -> None:
     save_file(weights, folder / "diffusion_pytorch_model.safetensors")
 
 
-def painter(work: Path) -> Painter:
-    """Return the trained model's running average, or a fresh one."""
+def load_painter(work: Path) -> Painter:
+    """Return the running average of the trained weights, or an untrained model."""
     torch.manual_seed(1)
     model = Painter().eval()
     if (work / "painter.pt").exists():
@@ -109,19 +108,21 @@ def painter(work: Path) -> Painter:
 
 
 def export(work: Path, folder: Path) -> None:
-    """Write the folder beside its place, then put it there whole."""
-    part, model = folder.with_suffix(".part"), painter(work)
+    """Write the folder under a temporary name, then rename it."""
+    part, model = folder.with_suffix(".part"), load_painter(work)
     shutil.rmtree(part, ignore_errors=True)
     write_json(part / "model_index.json", INDEX)
     write_json(part / "model.json", ABOUT)
     write_json(part / "unet" / "config.json", {"_class_name": "UNet2DConditionModel"} | CONFIG)
     save_file(to_fp16(model.unet.state_dict()), part / "unet" / "diffusion_pytorch_model.safetensors")
     write_json(part / "scheduler" / "scheduler_config.json", SCHEDULER)
-    vae(work, part / "vae")
+    write_vae(work, part / "vae")
     tokenizer.save(part / "tokenizer")
     model.text.half().save_pretrained(part / "text_encoder")
     config = json.loads((part / "text_encoder" / "config.json").read_text())
-    write_json(part / "text_encoder" / "config.json", config | {"dtype": "float32"})  # as diffusers opens the others
+    write_json(
+        part / "text_encoder" / "config.json", config | {"dtype": "float32"}
+    )  # as diffusers loads the other parts
     old = folder.with_suffix(".old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
@@ -130,40 +131,40 @@ def export(work: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def freeze(work: Path, folder: Path) -> None:
-    """Write all weights into one small file, and the encoder beside it: enough to go on from on another machine."""
+def pack(work: Path, folder: Path) -> None:
+    """Write all weights in fp16 into one small checkpoint, with the encoder beside it; `unpack` reverses it."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = torch.load(work / "decoder.pt", weights_only=True)["model"]
     part = folder / "pictures.part"
-    save_file(to_fp16(painter(work).state_dict()) | to_fp16(weights, "decoder."), part)
+    save_file(to_fp16(load_painter(work).state_dict()) | to_fp16(weights, "decoder."), part)
     part.rename(folder / "pictures.safetensors")
     shutil.copy(work / "shards" / "patches.npz", folder / "patches.npz")
 
 
-def thaw(folder: Path, work: Path) -> None:
-    """Make checkpoints to resume from out of a frozen one; the optimiser's memory is not in it."""
+def unpack(folder: Path, work: Path) -> None:
+    """Write checkpoints to resume training from; they start with new optimisers."""
     weights = {name: weight.float() for name, weight in load_file(folder / "pictures.safetensors").items()}
-    mark = "decoder."
-    painted = {name: weight for name, weight in weights.items() if not name.startswith(mark)}
+    prefix = "decoder."
+    painter = {name: weight for name, weight in weights.items() if not name.startswith(prefix)}
     (work / "shards").mkdir(parents=True, exist_ok=True)
     shutil.copy(folder / "patches.npz", work / "shards" / "patches.npz")
-    runs.save(work / "painter.pt", {"model": painted, "average": painted, "step": 0, "seen": 0})
-    back = {name.removeprefix(mark): weight for name, weight in weights.items() if name.startswith(mark)}
-    runs.save(work / "decoder.pt", {"model": back, "step": 0})
+    runs.save(work / "painter.pt", {"model": painter, "average": painter, "step": 0, "seen": 0})
+    decoder_weights = {name.removeprefix(prefix): weight for name, weight in weights.items() if name.startswith(prefix)}
+    runs.save(work / "decoder.pt", {"model": decoder_weights, "step": 0})
 
 
 def main() -> None:
-    """Export, and freeze or thaw where asked to."""
+    """Export, pack or unpack from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("work", type=Path)
-    parser.add_argument("--folder", type=Path, help="write the diffusers folder there")
-    parser.add_argument("--freeze", type=Path, help="write a small checkpoint into this folder")
-    parser.add_argument("--thaw", type=Path, help="take up the small checkpoint of this folder")
+    parser.add_argument("--folder", type=Path, help="write the diffusers folder here")
+    parser.add_argument("--freeze", type=Path, help="pack the checkpoints into this folder")
+    parser.add_argument("--thaw", type=Path, help="unpack the checkpoint in this folder first")
     arguments = parser.parse_args()
     if arguments.thaw:
-        thaw(arguments.thaw, arguments.work)
+        unpack(arguments.thaw, arguments.work)
     if arguments.freeze:
-        freeze(arguments.work, arguments.freeze)
+        pack(arguments.work, arguments.freeze)
     if arguments.folder:
         export(arguments.work, arguments.folder)
 

@@ -1,8 +1,8 @@
-"""Paint the README's sixteen prompts with the shipped model, and lay them out four by four.
+"""Paint the README's sixteen prompts with a converted model, and write them into one PNG, four by four.
 
-Comes in: a converted model. Goes out: one PNG, its pictures in the order of PROMPTS, each from the seed of its place.
+The seed of a picture is its place in PROMPTS.
 
-    python models/demo/recipe/grid.py models/demo/pictures/onnx docs/grid.png
+    python -m training.demo.pictures.grid models/demo/pictures/onnx docs/grid.png
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from training.demo.pictures import captions, evaluate
+from training.demo.pictures.evaluate import paint_with_program
 
 PROMPTS = (
     "a red sailboat on the sea at sunset",
@@ -37,10 +37,10 @@ SIDE, GAP = 256, 8
 
 
 def grid(folder: Path) -> Image.Image:
-    """Paint and lay out."""
+    """Paint the prompts into one image."""
     side = 4 * SIDE + 5 * GAP
     page = Image.new("RGB", (side, side), "white")
-    for place, picture in enumerate(evaluate.converted(folder, [(captions.scene(0), told) for told in PROMPTS])):
+    for place, picture in enumerate(paint_with_program(folder, PROMPTS)):
         small = Image.fromarray(np.asarray(picture)).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
         row, column = divmod(place, 4)
         page.paste(small, (GAP + column * (SIDE + GAP), GAP + row * (SIDE + GAP)))
@@ -48,7 +48,7 @@ def grid(folder: Path) -> Image.Image:
 
 
 def main() -> None:
-    """Write the grid."""
+    """Write the grid from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("output", type=Path)

@@ -1,7 +1,6 @@
-"""Look at a picture, and say which scene it shows: the judge of what the demo model paints.
+"""The judge: a classifier of the demo model's pictures by subject, colour, place and time.
 
-Comes in: a picture of any square size. Goes out: subject, colour, place and time, each with how sure the judge is. It
-is a small convolutional network on 64x64 pixels, trained on drawn scenes only (`train_judge.py`); `judge.onnx` needs
+It is a small convolutional network on 64x64 pixels, trained on drawn scenes only (`train_judge.py`). It needs
 onnxruntime alone.
 """
 
@@ -35,10 +34,10 @@ class Verdict:
     colour: str
     place: str
     time: str
-    sure: Mapping[str, float]
+    confidence: Mapping[str, float]
 
-    def agrees(self, scene: Scene) -> dict[str, bool]:
-        """Compare with what was asked for."""
+    def compare(self, scene: Scene) -> dict[str, bool]:
+        """Return, for each question, whether the answer is the scene's."""
         return {question: getattr(self, question) == getattr(scene, question) for question in ANSWERS}
 
 
@@ -50,7 +49,7 @@ def shrink(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 class Judge:
-    """The network, in onnxruntime."""
+    """The network in onnxruntime."""
 
     def __init__(self, path: Path = JUDGE) -> None:
         import onnxruntime
@@ -59,17 +58,22 @@ class Judge:
         options.intra_op_num_threads = 1
         self.session: Any = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
-    def look(self, pictures: NDArray[np.uint8]) -> list[Verdict]:
-        """Judge bytes (n, h, w, 3)."""
-        scores = dict(zip(ANSWERS, self.session.run(list(ANSWERS), {"picture": shrink(pictures)}), strict=True))
-        return [verdict({question: rows[place] for question, rows in scores.items()}) for place in range(len(pictures))]
+    def classify(self, pictures: NDArray[np.uint8]) -> list[Verdict]:
+        """Classify bytes (n, h, w, 3), each side a multiple of 64."""
+        logits = dict(zip(ANSWERS, self.session.run(list(ANSWERS), {"picture": shrink(pictures)}), strict=True))
+        return [
+            to_verdict({question: rows[place] for question, rows in logits.items()}) for place in range(len(pictures))
+        ]
 
 
-def verdict(scores: Mapping[str, NDArray[np.float32]]) -> Verdict:
-    """Turn scores into answers."""
-    said, sure = {}, {}
-    for question, row in scores.items():
-        chances = np.exp(row - row.max())
+def to_verdict(logits: Mapping[str, NDArray[np.float32]]) -> Verdict:
+    """Return the answers with the highest logits."""
+    answers, confidence = {}, {}
+    for question, row in logits.items():
+        exponentials = np.exp(row - row.max())
         best = int(row.argmax())
-        said[question], sure[question] = ANSWERS[question][best], float(chances[best] / chances.sum())
-    return Verdict(**said, sure=sure)
+        answers[question], confidence[question] = (
+            ANSWERS[question][best],
+            float(exponentials[best] / exponentials.sum()),
+        )
+    return Verdict(**answers, confidence=confidence)

@@ -1,8 +1,7 @@
-"""Pictures <-> latents without learning the way in: the encoder is a principal component analysis of 16x16 patches.
+"""The encoder of the picture model: a principal component analysis of 16x16 patches.
 
-Comes in: pictures drawn by `scenes.py`. Goes out: `Patches`, one strided convolution 3 -> 12 channels, scaled so that
-latents have an overall rms of one; and pictures back from latents by its transpose, which is what the trained decoder
-is measured against.
+It is a single strided convolution from 3 to 12 channels, scaled so that latents have an overall rms of one. Its
+transpose is the baseline of the trained decoder.
 """
 
 from __future__ import annotations
@@ -15,38 +14,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 PATCH, CHANNELS = 16, 12
-FLATTENING = 0.35  # a channel's spread is its singular value to this power, so that weak ones stand out of the noise
+FLATTENING = (
+    0.35  # a channel's standard deviation is its singular value to this power, so that weak ones exceed the noise
+)
 Pixels: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Patches:
-    """The encoder: `components` (12, 768) of unit length, the mean patch (768), and each channel's scale (12)."""
+    """The encoder: `components` (12, 768) of unit length, the mean patch (768), and the scale of each channel (12)."""
 
     components: Floats
     mean: Floats
     scale: Floats
 
     def encode(self, pictures: Pixels) -> Floats:
-        """Turn bytes (n, h, w, 3) into latents (n, 12, h/16, w/16)."""
+        """Encode bytes (n, h, w, 3) into latents (n, 12, h/16, w/16)."""
         patches = cut(pictures) - self.mean
         latents = patches @ (self.components * self.scale[:, None]).T
         return np.ascontiguousarray(np.moveaxis(latents, -1, 1), dtype=np.float32)
 
     def decode(self, latents: Floats) -> Floats:
-        """Turn latents back into pictures in -1 ... 1, as well as a linear map can."""
+        """Decode latents into pictures (n, h, w, 3) in -1 ... 1 by the transposed convolution."""
         patches = np.moveaxis(latents, 1, -1) / self.scale @ self.components + self.mean
         n, rows, columns = patches.shape[:3]
         patches = patches.reshape(n, rows, columns, 3, PATCH, PATCH)
         return patches.transpose(0, 1, 4, 2, 5, 3).reshape(n, rows * PATCH, columns * PATCH, 3)
 
     def convolution(self) -> tuple[Floats, Floats]:
-        """Return weight (24, 3, 16, 16) and bias (24): the mean, and a log variance so low that it is none."""
+        """Return weight (24, 3, 16, 16) and bias (24) for the mean and a log variance of practically zero variance."""
         weight = self.components * self.scale[:, None]
         bias = -weight @ self.mean
-        still = np.zeros_like(weight)
-        return np.concatenate([weight, still]).reshape(-1, 3, PATCH, PATCH), np.concatenate(
+        zeros = np.zeros_like(weight)
+        return np.concatenate([weight, zeros]).reshape(-1, 3, PATCH, PATCH), np.concatenate(
             [bias, np.full(CHANNELS, -30.0)]
         )
 
@@ -62,14 +63,14 @@ class Patches:
 
 
 def cut(pictures: Pixels) -> Floats:
-    """Cut bytes (n, h, w, 3) into patches (n, h/16, w/16, 768) in -1 ... 1, channel first as a convolution has them."""
+    """Cut bytes (n, h, w, 3) into patches (n, h/16, w/16, 768) in -1 ... 1, channels first as in a convolution."""
     n, height, width, _ = pictures.shape
     tiles = pictures.reshape(n, height // PATCH, PATCH, width // PATCH, PATCH, 3).transpose(0, 1, 3, 5, 2, 4)
     return tiles.reshape(n, height // PATCH, width // PATCH, 3 * PATCH * PATCH).astype(np.float32) / 127.5 - 1
 
 
 def fit(pictures: Pixels) -> Patches:
-    """Find the twelve strongest components of the patches of some pictures."""
+    """Return the encoder of the twelve strongest components of the pictures' patches."""
     patches = cut(pictures).reshape(-1, 3 * PATCH * PATCH)
     mean = patches.mean(0)
     values, vectors = np.linalg.eigh(np.cov(patches - mean, rowvar=False))

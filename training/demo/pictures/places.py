@@ -1,4 +1,4 @@
-"""The six places, painted back to front on a canvas of 512x512, and what lies before the subject."""
+"""Draw the six places, back to front on a canvas of 512x512, and the foreground."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import skia
 from training.demo.pictures.brush import SIDE, blob, fill, land, pencil, polygon, ridge, wash
 from training.demo.pictures.tones import Colour, Tones, darker, lighter, mix, paint
 
-NEAR = {
+FOREGROUND = {
     "hills": "#3f8c3c",
     "mountains": "#557a49",
     "forest": "#3c6b33",
@@ -21,12 +21,12 @@ NEAR = {
 
 
 def shadow(canvas: skia.Canvas, x: float, y: float, across: float) -> None:
-    """Lay a soft shadow under what stands."""
+    """Draw a soft shadow under a standing subject."""
     blob(canvas, (x, y), (across, 11), skia.Color(12, 14, 40, 90), 5)
 
 
 def sea(canvas: skia.Canvas, tones: Tones, random: Random) -> None:
-    """Paint water with the sun's path on it, and waves."""
+    """Draw water with the reflected sun, and waves."""
     path = skia.Path().addRect(skia.Rect.MakeLTRB(0, 300, SIDE, SIDE))
     wash(canvas, path, mix(land("#52b4d6", tones), tones.sky[2], 0.3), land("#145a94", tones), (300, SIDE))
     for row in range(9):
@@ -41,7 +41,7 @@ def sea(canvas: skia.Canvas, tones: Tones, random: Random) -> None:
 
 
 def hills(canvas: skia.Canvas, tones: Tones, random: Random) -> None:
-    """Paint three rolling greens."""
+    """Draw three layers of green hills."""
     layers = (("#8cc98a", 0.45, 296, 26, 1.2), ("#74c069", 0.2, 336, 24, 1.0), ("#58ab50", 0.0, 376, 10, 0.7))
     for colour, far, base, swing, waves in layers:
         tone = land(colour, tones, far)
@@ -49,7 +49,7 @@ def hills(canvas: skia.Canvas, tones: Tones, random: Random) -> None:
 
 
 def desert(canvas: skia.Canvas, tones: Tones, random: Random) -> None:
-    """Paint mesas, dunes and two cactuses."""
+    """Draw mesas, dunes and two cactuses."""
     tone = land("#c97f55", tones, 0.3)
     for x in (random.uniform(20, 110), random.uniform(330, 440)):
         wide, top = random.uniform(70, 110), random.uniform(236, 262)
@@ -67,7 +67,7 @@ def desert(canvas: skia.Canvas, tones: Tones, random: Random) -> None:
 
 
 def snow(canvas: skia.Canvas, tones: Tones, random: Random) -> None:
-    """Paint white slopes with a few firs."""
+    """Draw white slopes with a few firs."""
     layers = (("#cfdff0", 0.35, 300, 24, 1.0), ("#e2edf8", 0.1, 340, 16, 1.1), ("#f6fafe", 0.0, 380, 9, 0.8))
     for colour, far, base, swing, waves in layers:
         tone = land(colour, tones, far)
@@ -79,7 +79,7 @@ def snow(canvas: skia.Canvas, tones: Tones, random: Random) -> None:
 
 
 def mountains(canvas: skia.Canvas, tones: Tones, random: Random) -> None:
-    """Paint snow-capped peaks behind a meadow."""
+    """Draw snow-capped peaks behind a meadow."""
     far_off, nearer = (340, 190, "#8794b8", 0.4, (60, 250, 440)), (356, 132, "#5f6d94", 0.12, (-10, 150, 350, 520))
     for base, tall, colour, far, middles in (far_off, nearer):
         for middle in middles:
@@ -92,7 +92,7 @@ def mountains(canvas: skia.Canvas, tones: Tones, random: Random) -> None:
 
 
 def peak(canvas: skia.Canvas, form: tuple[float, float, float, int], rock: Colour, ice: Colour) -> None:
-    """Paint a mountain of a middle, a base, a height, and the side that lies in the shade."""
+    """Draw a mountain; `form` is x, base, height, and the side in the shade (-1 or 1)."""
     x, base, height, away = form
     top, wide, cap, drop = base - height, height * 0.86, height * 0.258, height * 0.3
     fill(canvas, polygon((x - wide, base), (x, top), (x + wide, base)), lighter(rock, 0.1))
@@ -103,7 +103,7 @@ def peak(canvas: skia.Canvas, form: tuple[float, float, float, int], rock: Colou
 
 
 def fir(canvas: skia.Canvas, form: tuple[float, float, float], leaf: Colour, cap: Colour | None = None) -> None:
-    """Paint a fir of three tiers, standing at x and y, so tall."""
+    """Draw a fir of three tiers; `form` is x, y and height."""
     x, y, tall = form
     trunk = skia.Rect.MakeLTRB(x - tall * 0.04, y - tall * 0.2, x + tall * 0.04, y)
     canvas.drawRect(trunk, skia.Paint(Color=paint(darker(leaf, 0.4))))
@@ -116,7 +116,7 @@ def fir(canvas: skia.Canvas, form: tuple[float, float, float], leaf: Colour, cap
 
 
 def forest(canvas: skia.Canvas, tones: Tones, random: Random) -> None:
-    """Paint rows of firs, a clearing in front of them."""
+    """Draw rows of firs behind a clearing."""
     for base, tall, colour, far, gap in ((342, 150, "#6fae90", 0.45, 38), (360, 178, "#3f8f66", 0.18, 52)):
         leaf = land(colour, tones, far)
         for x in range(-10, SIDE + 20, gap):
@@ -128,9 +128,9 @@ def forest(canvas: skia.Canvas, tones: Tones, random: Random) -> None:
         fir(canvas, (edge, 442, 300 * random.uniform(0.92, 1.08)), land("#23633f", tones))
 
 
-def near(canvas: skia.Canvas, place: str, tones: Tones, random: Random) -> None:
-    """Strew tufts, pebbles or waves before the subject."""
-    pen = pencil(paint(land(NEAR[place], tones)), 3)
+def foreground(canvas: skia.Canvas, place: str, tones: Tones, random: Random) -> None:
+    """Draw tufts, pebbles or waves in front of the subject."""
+    pen = pencil(paint(land(FOREGROUND[place], tones)), 3)
     for _ in range(14):
         x, y = random.uniform(0, SIDE), random.uniform(436, 500)
         mark = skia.Path().moveTo(x, y)

@@ -1,7 +1,7 @@
-"""A scene of the demo world -> a flat illustration of 512x512 pixels, and the box of its subject.
+"""Draw a scene of the demo world as a flat illustration of 512x512 pixels.
 
-Comes in: a `world.Scene` and a seed for what the scene leaves to chance (hills, clouds, where exactly the sun
-stands). Goes out: a `Drawing`. The same scene and seed draw the same picture.
+A seed decides what the scene leaves open (hills, clouds, the exact position of the sun); the same scene and seed give
+the same picture.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from training.demo.pictures.svg import parse
 from training.demo.pictures.tones import COLOURS, TIMES, Colour, Tones, darker, lighter, luma, mix, paint, parse_colour
 from training.demo.world import Scene
 
-HEIGHT = {"small": 200, "medium": 245, "large": 290}  # pixels of a hundred units of a subject
+HEIGHT = {"small": 200, "medium": 245, "large": 290}  # pixels that a hundred units of a subject take
 SHIFT = {"left": -SIDE // 5, "middle": 0, "right": SIDE // 5}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """A picture (512, 512, 3) of bytes, and its subject's left, top, right and bottom in pixels."""
+    """A picture (512, 512, 3) of bytes, and the left, top, right and bottom of its subject in pixels."""
 
     picture: NDArray[np.uint8]
     box: tuple[int, int, int, int]
@@ -41,38 +41,38 @@ def draw(scene: Scene, seed: int) -> Drawing:
     if scene.weather != "clear":
         skies.clouds(canvas, tones, random, stormy)
     places.PLACES[scene.place](canvas, tones, random)
-    box = subject(canvas, scene, tones, random)
-    places.near(canvas, scene.place, tones, random)
+    box = draw_subject(canvas, scene, tones, random)
+    places.foreground(canvas, scene.place, tones, random)
     if stormy:
         (skies.rain if scene.weather == "rain" else skies.snowfall)(canvas, random)
     pixels = np.asarray(surface.makeImageSnapshot().toarray(colorType=skia.kRGBA_8888_ColorType))
     return Drawing(picture=np.ascontiguousarray(pixels[..., :3]), box=box)
 
 
-def subject(canvas: skia.Canvas, scene: Scene, tones: Tones, random: Random) -> tuple[int, int, int, int]:
-    """Draw the subject with its shadow or reflection, and return its box."""
+def draw_subject(canvas: skia.Canvas, scene: Scene, tones: Tones, random: Random) -> tuple[int, int, int, int]:
+    """Draw the subject with its shadow or reflection, and return its bounding box."""
     scale = HEIGHT[scene.size] / 100 * random.uniform(0.96, 1.04)
     x = SIDE / 2 + SHIFT[scene.side] + random.uniform(-12, 12)
     foot = 415 + random.uniform(-8, 8)
     flying = scene.subject in FLYING
     y = 292 + 45 * scale + random.uniform(-10, 10) - 60 if flying else foot
     parts = PARTS[scene.subject]
-    bounds = union(parts)
-    if scale * bounds.width() > SIDE * 0.62:  # a large car would leave the picture
+    bounds = bounding_box(parts)
+    if scale * bounds.width() > SIDE * 0.62:  # a large car would not fit
         scale = SIDE * 0.62 / bounds.width()
     x = min(max(x, 14 - bounds.left() * scale), SIDE - 14 - bounds.right() * scale)
     y = max(y, 16 - bounds.top() * scale)
     if scene.place == "sea" and not flying:
-        reflection(canvas, scene, tones, skia.Matrix().setScale(scale, -scale * 0.55).postTranslate(x, y - 4))
+        draw_reflection(canvas, scene, tones, skia.Matrix().setScale(scale, -scale * 0.55).postTranslate(x, y - 4))
     elif not flying:
         places.shadow(canvas, x, y, bounds.width() * scale * 0.52)
-    shape(canvas, scene, tones, skia.Matrix().setScale(scale, scale).postTranslate(x, y))
+    draw_shape(canvas, scene, tones, skia.Matrix().setScale(scale, scale).postTranslate(x, y))
     left, right = bounds.left() * scale + x, bounds.right() * scale + x
     top, bottom = bounds.top() * scale + y, bounds.bottom() * scale + y
     return int(left), max(int(top), 0), min(int(right) + 1, SIDE), min(int(bottom) + 1, SIDE)
 
 
-def union(parts: tuple[Part, ...]) -> skia.Rect:
+def bounding_box(parts: tuple[Part, ...]) -> skia.Rect:
     """Return the smallest box around all parts."""
     bounds = skia.Rect.MakeEmpty()
     for part in parts:
@@ -80,17 +80,17 @@ def union(parts: tuple[Part, ...]) -> skia.Rect:
     return bounds
 
 
-def reflection(canvas: skia.Canvas, scene: Scene, tones: Tones, matrix: skia.Matrix) -> None:
-    """Draw the subject upside down and faint, as water shows it."""
+def draw_reflection(canvas: skia.Canvas, scene: Scene, tones: Tones, matrix: skia.Matrix) -> None:
+    """Draw the subject upside down and faint."""
     canvas.saveLayerAlpha(skia.Rect.MakeWH(SIDE, SIDE), 70)
-    shape(canvas, scene, tones, matrix)
+    draw_shape(canvas, scene, tones, matrix)
     canvas.restore()
 
 
-def shape(canvas: skia.Canvas, scene: Scene, tones: Tones, matrix: skia.Matrix) -> None:
-    """Draw a subject: a rim around the whole of it, then each part lit from the side of the sun."""
+def draw_shape(canvas: skia.Canvas, scene: Scene, tones: Tones, matrix: skia.Matrix) -> None:
+    """Draw an outline around the whole subject, then its parts, lit from the side of the sun."""
     parts, own = PARTS[scene.subject], mix(COLOURS[scene.colour], tones.ambient_tint, tones.tint)
-    bounds = union(parts)
+    bounds = bounding_box(parts)
     rim = lighter(tones.glow, 0.35) if luma(own) < 0.3 or tones.name == "night" else darker(own, 0.85)
     canvas.save()
     canvas.concat(matrix)
@@ -99,7 +99,7 @@ def shape(canvas: skia.Canvas, scene: Scene, tones: Tones, matrix: skia.Matrix) 
     for part in parts:
         colour = role_colour(part.role, own, tones)
         pen = skia.Paint(AntiAlias=True)
-        pen.setShader(lit(colour, bounds, tones, glows=part.role in ("window", "lamp")))
+        pen.setShader(shading(colour, bounds, tones, glows=part.role in ("window", "lamp")))
         if part.line:
             pen.setStyle(skia.Paint.kStroke_Style)
             pen.setStrokeWidth(part.line)
@@ -109,7 +109,7 @@ def shape(canvas: skia.Canvas, scene: Scene, tones: Tones, matrix: skia.Matrix) 
 
 
 def role_colour(role: str, own: Colour, tones: Tones) -> Colour:
-    """Turn a part's role into its colour in this light."""
+    """Return the colour of a role in the light of the time of day."""
     if role == "body":
         return own
     if role == "light":
@@ -121,8 +121,8 @@ def role_colour(role: str, own: Colour, tones: Tones) -> Colour:
     return mix(parse_colour(role), tones.ambient_tint, tones.tint)
 
 
-def lit(colour: Colour, bounds: skia.Rect, tones: Tones, *, glows: bool) -> skia.Shader:
-    """Shade a colour across the subject: lighter towards the sun, darker away from it."""
+def shading(colour: Colour, bounds: skia.Rect, tones: Tones, *, glows: bool) -> skia.Shader:
+    """Return a gradient across the subject: lighter towards the sun, darker away from it."""
     ends = [colour, colour] if glows else [lighter(colour, 0.14), darker(colour, 0.24)]
     if tones.sun[0] > SIDE / 2:
         ends.reverse()

@@ -1,4 +1,4 @@
-"""Sky, clouds, rain and snow, painted on a canvas of 512x512."""
+"""Draw the sky, clouds, rain and snow on a canvas of 512x512."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.demo.pictures.tones import Tones, darker, mix, paint
 
 
 def sky(canvas: skia.Canvas, tones: Tones, random: Random, stormy: bool) -> None:
-    """Paint the sky with its sun, or its moon and stars."""
+    """Draw the sky with the sun, or with the moon and stars."""
     grey = land("#a9b1be", tones)
     colours = [paint(mix(colour, grey, 0.45 if stormy else 0.0)) for colour in tones.sky]
     pen = skia.Paint()
@@ -24,7 +24,7 @@ def sky(canvas: skia.Canvas, tones: Tones, random: Random, stormy: bool) -> None
 
 
 def orb(canvas: skia.Canvas, tones: Tones, random: Random, stormy: bool) -> None:
-    """Paint the sun or the moon in its glow."""
+    """Draw the sun or the moon with its glow."""
     x, y = tones.sun[0] + random.uniform(-16, 16), tones.sun[1] + random.uniform(-10, 10)
     glow, radius = [paint(tones.glow, 0.25 if stormy else 0.55), paint(tones.glow, 0)], tones.sun_radius * 4
     halo = skia.Paint(AntiAlias=True)
@@ -37,7 +37,7 @@ def orb(canvas: skia.Canvas, tones: Tones, random: Random, stormy: bool) -> None
 
 
 def stars(canvas: skia.Canvas, random: Random) -> None:
-    """Scatter stars."""
+    """Draw stars."""
     for _ in range(44):
         size = random.choice((1.2, 1.5, 2.3))
         spot = random.uniform(0, SIDE), random.uniform(0, 280)
@@ -45,7 +45,7 @@ def stars(canvas: skia.Canvas, random: Random) -> None:
 
 
 def clouds(canvas: skia.Canvas, tones: Tones, random: Random, stormy: bool) -> None:
-    """Paint flat-bottomed clouds; under rain and snow they are a grey ceiling."""
+    """Draw flat-bottomed clouds, or a grey cloud cover in stormy weather."""
     body = paint(mix(land("#7f8899" if stormy else "#ffffff", tones), tones.sky[1], 0.12), 0.94)
     spots = [(x, 14) for x in range(10, SIDE + 60, 96)] if stormy else [(84, 96), (268, 58), (440, 118)]
     for middle, height in spots:
@@ -69,7 +69,7 @@ def rain(canvas: skia.Canvas, random: Random) -> None:
 
 
 def snowfall(canvas: skia.Canvas, random: Random) -> None:
-    """Draw falling flakes."""
+    """Draw snowflakes."""
     for _ in range(95):
         size = random.uniform(2.2, 5.2)
         spot = random.uniform(0, SIDE), random.uniform(0, SIDE)

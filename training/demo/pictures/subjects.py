@@ -1,8 +1,8 @@
 """The twelve subjects as flat shapes.
 
-Comes in: a subject's name. Goes out: its parts, drawn first to last, in a square of about a hundred units that stands
-on y = 0. A part is a path in SVG's path words, and a role that `scenes.py` turns into a colour: `body` is the colour
-of the sentence, `light` and `dark` are shades of it, `window` glows at night, anything else is a fixed colour.
+A subject's parts are drawn first to last, in a square of about a hundred units above y = 0. A part is SVG path data and
+a role that `scenes.py` turns into a colour: `body` is the colour of the sentence, `light` and `dark` are shades of it,
+`window` and `lamp` glow at night, anything else is a fixed colour.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ WOOD, TRUNK, CREAM, STONE, INK, GOLD = "#8a5a36", "#6f4a30", "#fbf3e2", "#c9c6cf
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One shape. `line` is the width of a stroke, zero a filled shape."""
+    """One shape. `line` is the width of a stroke; zero means a filled shape."""
 
     path: str
     role: str
@@ -32,17 +32,17 @@ def stroke(path: str, role: str, line: float) -> Part:
 
 
 def box(left: float, top: float, right: float, bottom: float) -> str:
-    """Say a rectangle in path words."""
+    """Return the path data of a rectangle."""
     return f"M{left},{top}H{right}V{bottom}H{left}Z"
 
 
 def oval(x: float, y: float, across: float, down: float) -> str:
-    """Say an ellipse with its half axes in path words."""
+    """Return the path data of an ellipse given its centre and half axes."""
     return f"M{x - across},{y}a{across},{down} 0 1 0 {2 * across},0a{across},{down} 0 1 0 {-2 * across},0Z"
 
 
-def teeth(left: float, top: float, right: float, bottom: float, count: int) -> str:
-    """Say a wall with battlements in path words."""
+def battlements(left: float, top: float, right: float, bottom: float, count: int) -> str:
+    """Return the path data of a wall with battlements."""
     step = (right - left) / (2 * count - 1)
     walk = "".join(f"h{step:.2f}" + ("v5" if i % 2 == 0 else "v-5") * (i < 2 * count - 2) for i in range(2 * count - 1))
     return f"M{left},{bottom}V{top}{walk}V{bottom}Z"
@@ -108,10 +108,10 @@ LIGHTHOUSE = (
 CASTLE = (
     stroke("M-38,-96V-112M38,-96V-112M0,-82V-102", INK, 1.8),
     *(fill(f"M{x},{y}L{x + 15},{y + 5}L{x},{y + 10}Z", "body") for x, y in ((-38, -112), (38, -112), (0, -102))),
-    fill(teeth(-16, -70, 16, -30, 3), "dark"),
+    fill(battlements(-16, -70, 16, -30, 3), "dark"),
     fill("M-18,-68L0,-86L18,-68Z", "body"),
-    fill(teeth(-40, -46, 40, 0, 7), "body"),
-    *(fill(teeth(x - 15, -72, x + 15, 0, 3), "light") for x in (-38, 38)),
+    fill(battlements(-40, -46, 40, 0, 7), "body"),
+    *(fill(battlements(x - 15, -72, x + 15, 0, 3), "light") for x in (-38, 38)),
     *(fill(f"M{x - 18},-70L{x},-100L{x + 18},-70Z", "body") for x in (-38, 38)),
     fill("M-12,0V-18A12,13 0 0 1 12,-18V0Z", WOOD),
     stroke("M-6,0V-27M0,0V-30M6,0V-27", INK, 1.4),

@@ -1,4 +1,4 @@
-"""SVG path words (M L H V h v C A a Z) -> a skia path."""
+"""SVG path data (the commands M L H V h v C A a Z) as skia paths."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import skia
 ARITY = {"M": 2, "L": 2, "H": 1, "V": 1, "h": 1, "v": 1, "C": 6, "A": 7, "a": 7, "Z": 0}
 
 
-def steps(words: str) -> Iterator[tuple[str, list[float]]]:
-    """Split path words into verbs with their numbers; a verb repeats while numbers last."""
-    for verb, tail in re.findall(r"([A-Za-z])([^A-Za-z]*)", words):
+def commands(data: str) -> Iterator[tuple[str, list[float]]]:
+    """Yield the commands of path data with their numbers; a command repeats as long as numbers follow."""
+    for command, tail in re.findall(r"([A-Za-z])([^A-Za-z]*)", data):
         numbers = [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", tail)]
-        take = ARITY[verb]
-        for start in range(0, max(len(numbers), 1), max(take, 1)):
-            yield verb, numbers[start : start + take]
+        count = ARITY[command]
+        for start in range(0, max(len(numbers), 1), max(count, 1)):
+            yield command, numbers[start : start + count]
 
 
 @cache
-def parse(words: str) -> skia.Path:
-    """Build the path that the words say."""
+def parse(data: str) -> skia.Path:
+    """Return the path of SVG path data."""
     path, large, sweep = skia.Path(), skia.Path.ArcSize.kLarge_ArcSize, skia.PathDirection.kCW
-    for verb, n in steps(words):
+    for command, n in commands(data):
         here = path.getPoint(path.countPoints() - 1)
-        match verb:
+        match command:
             case "M":
                 path.moveTo(*n)
             case "L":
@@ -44,7 +44,7 @@ def parse(words: str) -> skia.Path:
             case "A" | "a":
                 size = large if n[3] else skia.Path.ArcSize.kSmall_ArcSize
                 turn = sweep if n[4] else skia.PathDirection.kCCW
-                (path.arcTo if verb == "A" else path.rArcTo)(n[0], n[1], n[2], size, turn, n[5], n[6])
+                (path.arcTo if command == "A" else path.rArcTo)(n[0], n[1], n[2], size, turn, n[5], n[6])
             case _:
                 path.close()
     return path

@@ -1,7 +1,7 @@
-"""The demo world's words -> the files of a CLIP tokenizer, in which each of them is one token.
+"""A CLIP tokenizer in which each word of the demo world is one token.
 
-Comes in: `world.words()`. Goes out: `vocab.json` and `merges.txt` as CLIP has them: 256 bytes, the same 256 ending a
-word, the merges, `<|startoftext|>`, `<|endoftext|>`. Any other text is spelt in bytes.
+`vocab.json` and `merges.txt` are laid out as CLIP's: 256 bytes, the same 256 at the end of a word, the merges,
+`<|startoftext|>`, `<|endoftext|>`. All other text is tokenized byte by byte.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from pathlib import Path
 
 from training.demo import world
 
-LENGTH = 28  # tokens of a caption, its two ends included
+LENGTH = 28  # tokens of a caption, start and end included
 START, END = "<|startoftext|>", "<|endoftext|>"
 Pair = tuple[str, str]
 
 
 def byte_letters() -> list[str]:
-    """Return the 256 printable letters that stand for bytes, in CLIP's order."""
+    """Return the 256 printable characters that represent bytes, in CLIP's order."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     rest = [byte for byte in range(256) if byte not in printable]
     return [chr(byte) for byte in printable] + [chr(256 + place) for place in range(len(rest))]
 
 
 def split(word: str, ranks: dict[Pair, int]) -> list[str]:
-    """Split a word into tokens, the earliest merge first."""
+    """Split a word into tokens, applying the earliest merge first."""
     pieces = [*word[:-1], word[-1] + "</w>"]
     while len(pieces) > 1:
         pairs = list(pairwise(pieces))
@@ -38,9 +38,9 @@ def split(word: str, ranks: dict[Pair, int]) -> list[str]:
 
 
 def merges(words: list[str]) -> list[Pair]:
-    """List merges that make each word one token.
+    """Return merges that make each word one token.
 
-    A word's missing merges are added after those that stand, so no word already whole is ever split differently.
+    A word's missing merges come after the existing ones, so words that already are one token stay one token.
     """
     ranks: dict[Pair, int] = {}
     for word in words:
@@ -50,20 +50,20 @@ def merges(words: list[str]) -> list[Pair]:
 
 
 def vocabulary() -> dict[str, int]:
-    """Number all tokens."""
+    """Return the number of every token."""
     letters = byte_letters()
     tokens = [*letters, *(letter + "</w>" for letter in letters), *map("".join, merges(world.words())), START, END]
     return {token: number for number, token in enumerate(tokens)}
 
 
 def encode(text: str, numbers: dict[str, int]) -> list[int]:
-    """Turn a caption of the world's own words into LENGTH tokens; the empty one is the unconditional caption."""
+    """Return LENGTH tokens for a caption of known words; the empty caption is the unconditional one."""
     inner = [numbers[word + "</w>"] for word in text.split()][: LENGTH - 2]
     return [numbers[START], *inner] + [numbers[END]] * (LENGTH - 1 - len(inner))
 
 
 def save(folder: Path) -> None:
-    """Write the tokenizer's files."""
+    """Write the files of the tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)
     ends = {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": END}
     settings = ends | {

@@ -1,4 +1,4 @@
-"""Colours of the demo world's pictures: what a colour's word means, and the palette of each time of day."""
+"""Colours of the pictures: the named ones, and the palette of each time of day."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Colour = tuple[float, float, float]
 
 
 def parse_colour(text: str) -> Colour:
-    """Read `#rrggbb` as red, green and blue from 0 to 1."""
+    """Parse `#rrggbb` into red, green and blue from 0 to 1."""
     return (int(text[1:3], 16) / 255, int(text[3:5], 16) / 255, int(text[5:7], 16) / 255)
 
 
@@ -26,18 +26,18 @@ def lighter(colour: Colour, share: float) -> Colour:
 
 
 def darker(colour: Colour, share: float) -> Colour:
-    """Blend towards a deep violet of the same hue, which looks more alive than black."""
+    """Blend towards a deep violet of the same hue, which looks better than black."""
     red, green, blue = colour
     return mix(colour, (0.42 * red, 0.3 * green, 0.42 * blue + 0.07), share)
 
 
 def luma(colour: Colour) -> float:
-    """Tell how light a colour looks, from 0 to 1."""
+    """Return how light a colour looks, from 0 to 1."""
     return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
 
 
 def paint(colour: Colour, alpha: float = 1.0) -> int:
-    """Turn a colour into skia's."""
+    """Return skia's colour."""
     red, green, blue = (round(255 * min(max(part, 0.0), 1.0)) for part in colour)
     return skia.Color(red, green, blue, round(255 * alpha))
 
@@ -57,7 +57,10 @@ COLOURS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Tones:
-    """The palette of a time of day: `ambient` multiplies the land's colours, a subject takes on a share `tint`."""
+    """The palette of a time of day.
+
+    `ambient` multiplies the colours of the landscape; a subject is blended with `ambient_tint` by the share `tint`.
+    """
 
     name: str
     sky: tuple[Colour, Colour, Colour]
@@ -73,7 +76,7 @@ class Tones:
 
 
 def sky(text: str) -> tuple[Colour, Colour, Colour]:
-    """Read a sky's colours from the zenith down."""
+    """Parse the colours of a sky, from top to bottom."""
     top, middle, low = (parse_colour(part) for part in text.split())
     return top, middle, low
 

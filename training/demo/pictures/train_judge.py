@@ -1,7 +1,6 @@
-"""Train the judge on drawn scenes, and on nothing that any model painted.
+"""Train the judge on drawn scenes only, never on generated pictures.
 
-Comes in: the folder of shards. Goes out: `judge.onnx`, and its accuracy on drawn scenes it has not seen, half of them
-combinations that are held out from training.
+Writes `judge.onnx`, and prints its accuracy on new drawn scenes, half of them held-out combinations.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from training.demo.world import Scene
 
 
 class Classifier(nn.Module):
-    """Five convolutions and four answers."""
+    """Five convolutions, and a linear head for each question."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,12 +37,12 @@ class Classifier(nn.Module):
         x = 4 * picture - 2
         for convolution in self.convolutions:
             x = functional.relu(convolution(x))
-        seen = torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=1)
-        return tuple(head(seen) for head in self.heads)
+        features = torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=1)
+        return tuple(head(features) for head in self.heads)
 
 
-def small(latents: Tensor, patches: Patches) -> Tensor:
-    """Turn latents into pictures of 64x64 from 0 to 1: shrinking is linear, so no pixel needs to be drawn."""
+def shrink_latents(latents: Tensor, patches: Patches) -> Tensor:
+    """Decode latents to pictures (n, 3, 64, 64) from 0 to 1; shrinking is linear, so it is part of the decoding."""
     cells, step = SIDE // 32, PATCH * 32 // SIDE
     form = (-1, 3, cells, step, cells, step)
     basis = (patches.components / patches.scale[:, None]).reshape(form).mean((3, 5))
@@ -52,29 +51,31 @@ def small(latents: Tensor, patches: Patches) -> Tensor:
     return ((x + torch.from_numpy(mean)[None, :, None, :, None, :]).flatten(4).flatten(2, 3) + 1) / 2
 
 
-def answers(told: list[Scene]) -> list[Tensor]:
-    """Number the right answers."""
+def labels(scenes: list[Scene]) -> list[Tensor]:
+    """Return the numbers of the right answers, a tensor for each question."""
     return [
-        torch.tensor([names.index(getattr(scene, question)) for scene in told]) for question, names in ANSWERS.items()
+        torch.tensor([names.index(getattr(scene, question)) for scene in scenes]) for question, names in ANSWERS.items()
     ]
 
 
-def train(folder: Path, passes: int, size: int = 64) -> Classifier:
-    """Train on all shards, shifted by a few pixels and a little noised, so that nothing hangs on a single one."""
+def train(folder: Path, epochs: int, size: int = 64) -> Classifier:
+    """Train on all shards, with pictures shifted by a few pixels and slightly noised."""
     torch.manual_seed(3)
     shards, patches = Shards(folder=folder), Patches.load(folder / "patches.npz")
-    shards.look()
-    pictures = small(torch.from_numpy(np.stack(shards.latents)), patches)
-    right, model = answers(shards.scenes), Classifier()
+    shards.load_new()
+    pictures = shrink_latents(torch.from_numpy(np.stack(shards.latents)), patches)
+    targets, model = labels(shards.scenes), Classifier()
     optimiser = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=0.01)
-    steps = passes * len(pictures) // size
+    steps = epochs * len(pictures) // size
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps + 1)
     for _ in range(steps):
         chosen = torch.randint(len(pictures), (size,))
         shift = tuple(int(part) for part in torch.randint(-3, 4, (2,)))
         x = torch.roll(pictures[chosen], shift, (2, 3))
-        guesses = model(x + 0.04 * torch.rand(1) * torch.randn_like(x))
-        errors = [functional.cross_entropy(guess, rows[chosen]) for guess, rows in zip(guesses, right, strict=True)]
+        predictions = model(x + 0.04 * torch.rand(1) * torch.randn_like(x))
+        errors = [
+            functional.cross_entropy(logits, rows[chosen]) for logits, rows in zip(predictions, right, strict=True)
+        ]
         optimiser.zero_grad()
         torch.stack(errors).sum().backward()
         optimiser.step()
@@ -83,7 +84,7 @@ def train(folder: Path, passes: int, size: int = 64) -> Classifier:
 
 
 def write(model: Classifier, path: Path) -> None:
-    """Write the network as ONNX, its batch free."""
+    """Write the network as ONNX, with a free batch size."""
     part, example = path.with_suffix(".part"), torch.zeros(1, 3, SIDE, SIDE)
     axes = {name: {0: "n"} for name in ("picture", *ANSWERS)}
     torch.onnx.export(
@@ -93,18 +94,18 @@ def write(model: Classifier, path: Path) -> None:
 
 
 def accuracy(judge: Judge, count: int) -> dict[str, float]:
-    """Judge freshly drawn scenes, every second one a held-out combination."""
+    """Return the share of right answers on newly drawn scenes, every second one a held-out combination."""
     right = dict.fromkeys(ANSWERS, 0)
     for number in range(count):
         scene = captions.scene(4 * 10**6 + number, held_out=number % 2 == 1)
-        [verdict] = judge.look(scenes.draw(scene, number).picture[None])
-        for question, agrees in verdict.agrees(scene).items():
+        [verdict] = judge.classify(scenes.draw(scene, number).picture[None])
+        for question, agrees in verdict.compare(scene).items():
             right[question] += agrees
     return {question: hits / count for question, hits in right.items()}
 
 
 def main() -> None:
-    """Train, write, and say how good the judge is."""
+    """Train from the command line, and print the accuracy."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--output", type=Path, default=JUDGE)

@@ -1,7 +1,7 @@
-"""The denoiser, in torch alone, part for part and name for name diffusers' UNet2DConditionModel.
+"""The denoiser in torch alone, with the structure and the names of diffusers' UNet2DConditionModel.
 
-Comes in: noisy latents, times, and the caption's hidden states. Goes out: the velocity (v-prediction). Its weights
-load into `UNet2DConditionModel(**CONFIG)` as they are; a machine that trains needs neither diffusers nor a renderer.
+It predicts the velocity (v-prediction) of noisy latents. Its weights load into `UNet2DConditionModel(**CONFIG)`
+unchanged, so a machine that trains needs neither diffusers nor skia.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ CONFIG: dict[str, Any] = {
     "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
     "layers_per_block": 1,
     "cross_attention_dim": WIDTH,
-    "attention_head_dim": HEADS,  # diffusers calls the number of heads so
+    "attention_head_dim": HEADS,  # diffusers' name for the number of heads
     "norm_num_groups": GROUPS,
     "use_linear_projection": True,
 }
 
 
 class Resnet(nn.Module):
-    """Two convolutions with the time added between them."""
+    """Two convolutions with the timestep embedding added between them."""
 
     def __init__(self, inside: int, outside: int) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Resnet(nn.Module):
 
 
 class Attention(nn.Module):
-    """Attention of the picture to itself or to the caption."""
+    """Self-attention, or cross-attention to the caption."""
 
     def __init__(self, width: int, other: int) -> None:
         super().__init__()
@@ -59,14 +59,13 @@ class Attention(nn.Module):
             part.unflatten(-1, (HEADS, -1)).transpose(1, 2)
             for part in (self.to_q(x), self.to_k(other), self.to_v(other))
         )
-        scores = (q * q.shape[-1] ** -0.5) @ k.transpose(
-            -1, -2
-        )  # torch's fused attention trains 1.3 times slower on a CPU
+        # torch's fused attention trains 1.3 times slower on a CPU.
+        scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
         return self.to_out[0]((scores.softmax(-1, dtype=scores.dtype) @ v).transpose(1, 2).flatten(2))
 
 
 class GEGLU(nn.Module):
-    """A linear layer, half of which gates the other half."""
+    """A linear layer whose second half gates the first (Shazeer, 2020)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -78,7 +77,7 @@ class GEGLU(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """The transformer's feed-forward half; the empty middle is where diffusers has its dropout."""
+    """The feed-forward layer of a transformer block; the identity stands for diffusers' dropout."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -88,8 +87,8 @@ class FeedForward(nn.Module):
         return self.net[2](self.net[0](x))
 
 
-class Block(nn.Module):
-    """One transformer block."""
+class TransformerBlock(nn.Module):
+    """Self-attention, cross-attention and a feed-forward layer, each after its normalisation."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -97,20 +96,20 @@ class Block(nn.Module):
         self.attn1, self.attn2, self.ff = Attention(width, width), Attention(width, WIDTH), FeedForward(width)
 
     def forward(self, x: Tensor, text: Tensor) -> Tensor:
-        own = self.norm1(x)
-        x = x + self.attn1(own, own)
+        normed = self.norm1(x)
+        x = x + self.attn1(normed, normed)
         x = x + self.attn2(self.norm2(x), text)
         return x + self.ff(self.norm3(x))
 
 
 class Transformer(nn.Module):
-    """A transformer over the places of a feature map."""
+    """A transformer over the positions of a feature map."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.norm = nn.GroupNorm(GROUPS, width, eps=1e-6)
         self.proj_in, self.proj_out = nn.Linear(width, width), nn.Linear(width, width)
-        self.transformer_blocks = nn.ModuleList([Block(width)])
+        self.transformer_blocks = nn.ModuleList([TransformerBlock(width)])
 
     def forward(self, x: Tensor, text: Tensor) -> Tensor:
         rows = self.proj_in(self.norm(x).flatten(2).transpose(1, 2))
@@ -119,7 +118,7 @@ class Transformer(nn.Module):
 
 
 class Resample(nn.Module):
-    """Halves a feature map, or doubles it."""
+    """Halve (stride 2) or double (stride 1) the resolution of a feature map."""
 
     def __init__(self, width: int, stride: int) -> None:
         super().__init__()
@@ -130,22 +129,50 @@ class Resample(nn.Module):
 
 
 class Level(nn.Module):
-    """One level, down or up: its resnets, each followed by a transformer where the level reads the caption."""
+    """The resnets of one level, each followed by a transformer if the level has cross-attention."""
 
-    def __init__(self, sizes: list[tuple[int, int]], reads: bool, sampler: str | None) -> None:
+    def __init__(self, sizes: list[tuple[int, int]], *, cross_attention: bool) -> None:
         super().__init__()
         self.resnets = nn.ModuleList([Resnet(*size) for size in sizes])
-        self.attentions = nn.ModuleList([Transformer(size[1]) for size in sizes] if reads else [])
-        if sampler:
-            self.add_module(sampler, nn.ModuleList([Resample(sizes[-1][1], 2 if sampler == "downsamplers" else 1)]))
+        self.attentions = nn.ModuleList([Transformer(size[1]) for size in sizes] if cross_attention else [])
 
     def layer(self, place: int, x: Tensor, time: Tensor, text: Tensor) -> Tensor:
+        """Return the output of one resnet and its transformer."""
         x = self.resnets[place](x, time)
         return self.attentions[place](x, text) if len(self.attentions) else x
 
 
+class DownBlock(Level):
+    """One layer, then half the resolution; returns the hidden states that the way up needs."""
+
+    def __init__(self, size: tuple[int, int], *, cross_attention: bool, downsample: bool) -> None:
+        super().__init__([size], cross_attention=cross_attention)
+        self.downsamplers = nn.ModuleList([Resample(size[1], 2)] if downsample else [])
+
+    def forward(self, x: Tensor, time: Tensor, text: Tensor) -> list[Tensor]:
+        states = [self.layer(0, x, time, text)]
+        for downsampler in self.downsamplers:
+            states.append(downsampler(states[-1]))
+        return states
+
+
+class UpBlock(Level):
+    """Two layers, each with a hidden state of the way down, then twice the resolution."""
+
+    def __init__(self, sizes: list[tuple[int, int]], *, cross_attention: bool, upsample: bool) -> None:
+        super().__init__(sizes, cross_attention=cross_attention)
+        self.upsamplers = nn.ModuleList([Resample(sizes[-1][1], 1)] if upsample else [])
+
+    def forward(self, x: Tensor, skips: list[Tensor], time: Tensor, text: Tensor) -> Tensor:
+        for place, skip in enumerate(skips):
+            x = self.layer(place, torch.cat([x, skip], dim=1), time, text)
+        for upsampler in self.upsamplers:
+            x = upsampler(x)
+        return x
+
+
 class MidBlock(nn.Module):
-    """The bottom of the U."""
+    """The block of the lowest resolution."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -157,15 +184,16 @@ class MidBlock(nn.Module):
 
 
 class TimestepEmbedding(nn.Module):
-    """The time's sinusoids, and two linear layers."""
+    """Sinusoids of the timestep, and two linear layers."""
 
     def __init__(self, inside: int, outside: int) -> None:
         super().__init__()
-        self.linear_1, self.linear_2, self.waves = nn.Linear(inside, outside), nn.Linear(outside, outside), inside // 2
+        self.linear_1, self.linear_2 = nn.Linear(inside, outside), nn.Linear(outside, outside)
+        self.frequencies = inside // 2
 
     def forward(self, times: Tensor) -> Tensor:
-        pace = torch.exp(-math.log(10_000) * torch.arange(self.waves, device=times.device) / self.waves)
-        angles = times.float()[:, None] * pace
+        rates = torch.exp(-math.log(10_000) * torch.arange(self.frequencies, device=times.device) / self.frequencies)
+        angles = times.float()[:, None] * rates
         return self.linear_2(functional.silu(self.linear_1(torch.cat([angles.cos(), angles.sin()], dim=-1))))
 
 
@@ -179,17 +207,17 @@ class UNet(nn.Module):
         self.time_embedding = TimestepEmbedding(low, 4 * low)
         self.down_blocks = nn.ModuleList(
             [
-                Level([(low, low)], False, "downsamplers"),
-                Level([(low, middle)], True, "downsamplers"),
-                Level([(middle, high)], True, None),
+                DownBlock((low, low), cross_attention=False, downsample=True),
+                DownBlock((low, middle), cross_attention=True, downsample=True),
+                DownBlock((middle, high), cross_attention=True, downsample=False),
             ]
         )
         self.mid_block = MidBlock(high)
         self.up_blocks = nn.ModuleList(
             [
-                Level([(high + high, high), (high + middle, high)], True, "upsamplers"),
-                Level([(high + middle, middle), (middle + low, middle)], True, "upsamplers"),
-                Level([(middle + low, low), (low + low, low)], False, None),
+                UpBlock([(high + high, high), (high + middle, high)], cross_attention=True, upsample=True),
+                UpBlock([(high + middle, middle), (middle + low, middle)], cross_attention=True, upsample=True),
+                UpBlock([(middle + low, low), (low + low, low)], cross_attention=False, upsample=False),
             ]
         )
         self.conv_norm_out = nn.GroupNorm(GROUPS, low)
@@ -197,17 +225,10 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor, times: Tensor, text: Tensor) -> Tensor:
         time, x = self.time_embedding(times), self.conv_in(x)
-        kept = [x]
-        for level in self.down_blocks:
-            x = level.layer(0, x, time, text)
-            kept.append(x)
-            if hasattr(level, "downsamplers"):
-                x = level.downsamplers[0](x)
-                kept.append(x)
-        x = self.mid_block(x, time, text)
-        for level in self.up_blocks:
-            for place in range(2):
-                x = level.layer(place, torch.cat([x, kept.pop()], dim=1), time, text)
-            if hasattr(level, "upsamplers"):
-                x = level.upsamplers[0](x)
+        skips = [x]
+        for block in self.down_blocks:
+            skips += block(skips[-1], time, text)
+        x = self.mid_block(skips[-1], time, text)
+        for block in self.up_blocks:
+            x = block(x, [skips.pop(), skips.pop()], time, text)
         return self.conv_out(functional.silu(self.conv_norm_out(x)))
