@@ -1,4 +1,4 @@
-"""The recipe of the demo picture model: what it draws, what it learns from, and every stage of it at toy size."""
+"""Training of the demo picture model: drawings, captions, encoder, denoiser, judge, and every stage at toy size."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SUBJECTS = (
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_a_subject_is_drawn_inside_its_box_and_nowhere_else(subject: str) -> None:
-    """Two colours of one scene differ only where the subject is, its rim and its light aside."""
+    """Two colours of one scene differ only inside the subject's box and its outline."""
     from training.demo.pictures import captions, scenes
 
     scene = replace(captions.scene(1), subject=subject, place="hills", weather="clear", time="noon")
@@ -52,46 +52,46 @@ def test_a_scene_is_drawn_the_same_every_time_and_another_seed_differs() -> None
     assert (scenes.draw(scene, 7).picture != scenes.draw(scene, 8).picture).any()
 
 
-def test_what_is_held_out_is_in_no_training_scene_and_only_that_is_asked_for_unseen() -> None:
+def test_no_training_scene_is_held_out_and_every_second_prompt_is() -> None:
     from training.demo import world
     from training.demo.pictures import captions, evaluate
 
     assert not any(world.is_held_out(captions.scene(number)) for number in range(2000))
-    asked = evaluate.prompts(40)
-    assert [world.is_held_out(scene) for scene, _ in asked] == [False, True] * 20
+    prompts = evaluate.prompts(40)
+    assert [world.is_held_out(scene) for scene, _ in prompts] == [False, True] * 20
 
 
-def test_a_caption_says_the_rain_the_size_and_the_side_that_are_drawn() -> None:
+def test_a_caption_mentions_unusual_weather_size_and_side() -> None:
     from training.demo import world
     from training.demo.pictures import captions
 
     for number in range(300):
         scene = captions.scene(number)
-        told = captions.caption(scene, Random(number))
-        for value, usual, ways in (
+        caption = captions.caption(scene, Random(number))
+        for value, usual, phrases in (
             (scene.weather, ("clear", "clouds"), world.WEATHERS),
             (scene.size, ("medium",), world.SIZES),
             (scene.side, ("middle",), world.SIDES),
         ):
-            assert value in usual or any(way in told for way in ways[value]), told
+            assert value in usual or any(phrase in caption for phrase in phrases[value]), caption
 
 
-def test_every_word_of_the_world_is_one_token_for_clips_own_tokenizer(tmp_path: Path) -> None:
+def test_every_word_is_one_token_for_transformers_clip_tokenizer(tmp_path: Path) -> None:
     from transformers import CLIPTokenizer
 
     from training.demo import world
     from training.demo.pictures import tokenizer
 
     tokenizer.save(tmp_path)
-    tokenizer = CLIPTokenizer.from_pretrained(tmp_path)
-    assert all(len(tokenizer.tokenize(word)) == 1 for word in world.words())
-    told = "paint me a little red lighthouse by the sea at night please"
-    rows = tokenizer(told, padding="max_length", max_length=tokenizer.LENGTH).input_ids
-    assert rows == tokenizer.encode(told, tokenizer.vocabulary())
-    assert tokenizer.decode(tokenizer("a dragon, é").input_ids, skip_special_tokens=True) == "a dragon , é"
+    clip = CLIPTokenizer.from_pretrained(tmp_path)
+    assert all(len(clip.tokenize(word)) == 1 for word in world.words())
+    caption = "paint me a little red lighthouse by the sea at night please"
+    rows = clip(caption, padding="max_length", max_length=tokenizer.LENGTH).input_ids
+    assert rows == tokenizer.encode(caption, tokenizer.vocabulary())
+    assert clip.decode(clip("a dragon, é").input_ids, skip_special_tokens=True) == "a dragon , é"
 
 
-def test_the_denoiser_is_diffusers_own() -> None:
+def test_the_denoiser_equals_diffusers() -> None:
     from diffusers import UNet2DConditionModel
 
     from training.demo.pictures import unet
@@ -104,7 +104,7 @@ def test_the_denoiser_is_diffusers_own() -> None:
         torch.testing.assert_close(ours(x, times, text), theirs(x, times, text).sample, atol=1e-5, rtol=1e-5)
 
 
-def test_the_noise_is_diffusers_own() -> None:
+def test_the_noise_schedule_equals_diffusers() -> None:
     from diffusers import DDIMScheduler
 
     from training.demo.pictures import diffusion
@@ -113,7 +113,7 @@ def test_the_noise_is_diffusers_own() -> None:
     torch.testing.assert_close(diffusion.sqrt_alphas_cumprod(), scheduler.alphas_cumprod.sqrt(), atol=1e-6, rtol=0)
 
 
-def test_the_encoder_is_a_convolution_and_its_transpose_a_decoder() -> None:
+def test_the_encoder_is_a_convolution_and_its_transpose_decodes() -> None:
     from training.demo.pictures import captions, latents, scenes
 
     pictures = np.stack([scenes.draw(captions.scene(number), number).picture for number in range(6)])
@@ -129,7 +129,7 @@ def test_the_encoder_is_a_convolution_and_its_transpose_a_decoder() -> None:
 
 
 def test_the_judge_knows_drawn_scenes() -> None:
-    """It was right on 97 % and more of 400; of forty it may miss three."""
+    """Its accuracy is at least 97 % on 400 scenes; three of forty may be wrong."""
     from training.demo.pictures import train_judge
     from training.demo.pictures.judge import Judge
 
@@ -137,27 +137,27 @@ def test_the_judge_knows_drawn_scenes() -> None:
     assert min(shares.values()) >= 37 / 40, shares
 
 
-def test_the_shipped_model_paints_what_is_asked_for() -> None:
-    """All sixteen pictures of the README's grid were right; of four the judge may doubt one."""
+def test_the_shipped_model_follows_the_prompts() -> None:
+    """All sixteen pictures of the README's grid are right; the judge may be wrong about one of four."""
     from training.demo.pictures import evaluate, grid
     from training.demo.pictures.judge import Judge
 
     pictures = np.stack(list(evaluate.paint_with_program(DEMO / "pictures" / "onnx", grid.PROMPTS[:4])))
     seen = [f"{verdict.colour} {verdict.subject} {verdict.time}" for verdict in Judge().classify(pictures)]
-    wanted = ["red sailboat sunset", "blue house noon", "orange tree sunrise", "pink balloon noon"]
-    assert sum(one == other for one, other in zip(seen, wanted, strict=True)) >= 3, seen
+    expected = ["red sailboat sunset", "blue house noon", "orange tree sunrise", "pink balloon noon"]
+    assert sum(one == other for one, other in zip(seen, expected, strict=True)) >= 3, seen
 
 
-@pytest.mark.timeout(1200)  # a minute of work, on a machine that others may be training on
-def test_everything_runs_at_toy_size_and_training_goes_on_where_it_was(tmp_path: Path) -> None:
+@pytest.mark.timeout(1200)  # a minute on an idle machine
+def test_every_stage_runs_at_toy_size_and_training_resumes(tmp_path: Path) -> None:
     def run(stage: str, *arguments: str | Path) -> str:
         command = [sys.executable, "-W", "ignore", "-m", f"training.demo.pictures.{stage}", *arguments]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    said = run("build", "--work", tmp_path, "--out", tmp_path, "--quick", "--processes", "2")
-    assert "| unseen | 1 |" in said
+    output = run("build", "--work", tmp_path, "--out", tmp_path, "--quick", "--processes", "2")
+    assert "| unseen | 1 |" in output
     assert (tmp_path / "pictures" / "coreml" / "Unet.mlpackage").is_dir()
     run("train", tmp_path, "--steps", "5", "--batch", "2", "--processes", "1")
     state = torch.load(tmp_path / "painter.pt", weights_only=True)

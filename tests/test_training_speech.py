@@ -1,4 +1,4 @@
-"""The recipe of the demo speech model: its file runs in whisper.cpp, and every stage of the making runs at toy size."""
+"""Training of the demo speech model: its file runs in whisper.cpp, and every stage runs at toy size."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def noise(seconds: float = 2.0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("precision", ["f16", "q8_0", "q5_0"])
-def test_whisper_cpp_writes_the_words_that_torch_writes(tmp_path: Path, precision: str) -> None:
+def test_whisper_cpp_and_torch_write_the_same_words(tmp_path: Path, precision: str) -> None:
     from training.demo.speech.ggml import write
     from training.demo.speech.mel import window
 
@@ -73,12 +73,12 @@ def test_five_bit_blocks_stay_within_half_a_step_of_the_weights() -> None:
 
     weights = np.random.default_rng(5).normal(size=(64, 32)).astype(np.float32)
     steps = np.abs(weights).max(axis=1, keepdims=True) / 16
-    # The outermost level on the far side is missing: weights there are off by up to a step, a half float adds a little.
+    # There is no level +16: weights there are off by up to a step; the fp16 scale adds a little.
     assert (np.abs(unpack_q5_0(to_q5_0(weights)) - weights) / steps).max() < 1.02
     assert np.abs(unpack_q5_0(to_q5_0(weights)) - weights).mean() < 0.35 * steps.mean()
 
 
-def test_a_half_written_model_never_bears_the_final_name(tmp_path: Path) -> None:
+def test_an_unfinished_model_file_has_no_final_name(tmp_path: Path) -> None:
     from training.demo.speech.ggml import write
 
     model = random_model()
@@ -88,24 +88,24 @@ def test_a_half_written_model_never_bears_the_final_name(tmp_path: Path) -> None
     assert not (tmp_path / "model.bin").exists()
 
 
-def test_unseen_speakers_are_never_drawn_for_training() -> None:
+def test_unseen_speakers_are_never_trained_on() -> None:
     from training.demo.speech.voices import UNSEEN, VARIANTS, random_voice
 
-    random, held = Random(1), {voice.name.split("+")[-1] for voice in UNSEEN.values()}
+    random, unseen = Random(1), {voice.name.split("+")[-1] for voice in UNSEEN.values()}
     drawn = [random_voice(random) for _ in range(3000)]
-    assert not held & {name for voice in drawn for name in voice.name.split("+")}
-    assert not held & set(VARIANTS)
+    assert not unseen & {name for voice in drawn for name in voice.name.split("+")}
+    assert not unseen & set(VARIANTS)
     assert {voice.engine for voice in drawn} == {"espeak-ng", "flite", "festival"}
 
 
-def test_held_out_sentences_are_never_spoken_for_training() -> None:
+def test_held_out_sentences_are_never_trained_on() -> None:
     from training.demo.speech import corpus
     from training.demo.speech.corpus import is_held_out, random_text
     from training.demo.world import random_sentence, words
 
     random = Random(2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(corpus, "WORD_LIST_SHARE", 0)  # lists of words are no sentences of the world
+        patch.setattr(corpus, "WORD_LIST_SHARE", 0)  # random words are not sentences
         assert not any(is_held_out(random_text(random, words())) for _ in range(2000))
     sentences = [random_sentence(random) for _ in range(2000)]
     assert 0.03 < sum(map(is_held_out, sentences)) / len(sentences) < 0.09
@@ -122,7 +122,7 @@ def test_word_errors_count_each_kind_once() -> None:
 
 
 @needs_synthesisers
-def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+def test_a_stopped_training_resumes_with_the_same_result(tmp_path: Path) -> None:
     from training.demo.speech import corpus, train
 
     for name in ("whole", "stopped"):
@@ -134,31 +134,32 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Pat
         with pytest.raises(KeyboardInterrupt):
             train.train(tmp_path / "stopped", 4, 2)
     resumed = train.train(tmp_path / "stopped", 4, 2).state_dict()
-    apart = {name: float((straight[name] - resumed[name]).abs().mean()) for name in straight}
-    # Two straight runs differ by 4e-7 (Muon rounds to bfloat16); without the optimizer's state it is 1e-5.
-    assert max(apart.values()) < 2e-6, apart
+    differences = {name: float((straight[name] - resumed[name]).abs().mean()) for name in straight}
+    # Two runs without a stop differ by 4e-7 (Muon rounds to bfloat16); without the optimizer's state it is 1e-5.
+    assert max(differences.values()) < 2e-6, differences
 
 
 def stop_after_first_save(save):  # type: ignore[no-untyped-def]
-    def saving(*given: object) -> None:
-        save(*given)
+    def save_and_stop(*arguments: object) -> None:
+        save(*arguments)
         raise KeyboardInterrupt
 
-    return saving
+    return save_and_stop
 
 
 @needs_synthesisers
-def test_everything_from_speaking_to_judging_runs_at_toy_size(tmp_path: Path) -> None:
-    from training.demo.speech import build, evaluate
+def test_every_stage_runs_at_toy_size(tmp_path: Path) -> None:
+    from training.demo import cards
+    from training.demo.speech import build
 
     card = tmp_path / "SPEECH.md"
-    card.write_text(f"before\n{evaluate.CARD_BEGIN}\n{evaluate.CARD_END}\nafter\n")
+    card.write_text(f"before\n{cards.BEGIN}\n{cards.END}\nafter\n")
     plan = build.Plan(parts=1, part_size=8, steps=3, batch=2, clips=1, wordless=10)
     path = build.build(tmp_path, tmp_path, plan, processes=1)
     assert path.stat().st_size > 5_000_000
-    written = card.read_text()
-    assert "unseen, all" in written
-    assert (written.split()[0], written.split()[-1]) == ("before", "after")
+    text = card.read_text()
+    assert "unseen, all" in text
+    assert (text.split()[0], text.split()[-1]) == ("before", "after")
     assert (tmp_path / "SPEECH.json").exists()
     assert (tmp_path / "recipe" / "checkpoint" / "speech.pt").stat().st_size < 4_000_000
 
@@ -168,7 +169,7 @@ def recordings() -> list[dict[str, str]]:
     return listed
 
 
-def test_recordings_are_by_ten_speakers_and_of_painted_subjects() -> None:
+def test_recordings_have_ten_speakers_and_subjects_that_can_be_painted() -> None:
     from training.demo.world import PAINTED_SUBJECTS, SUBJECTS
 
     names = {name for subject in PAINTED_SUBJECTS for name in SUBJECTS[subject]}
@@ -182,7 +183,7 @@ def recorded(name: str) -> np.ndarray:
     return wavfile.read(DEMO / "recordings" / name)[1].astype(np.float32) / 32768
 
 
-def test_the_shipped_model_writes_what_its_checkpoint_writes() -> None:
+def test_the_shipped_model_writes_the_words_of_its_checkpoint() -> None:
     from training.demo.speech.mel import window
     from training.demo.speech.train import load_model
 
@@ -193,10 +194,10 @@ def test_the_shipped_model_writes_what_its_checkpoint_writes() -> None:
         == torch_model.greedy(window(recorded(one["file"]), frames))
         for one in recordings()
     ]
-    assert sum(same) >= 9, same  # five bits a weight may tip a word
+    assert sum(same) >= 9, same  # five bits a weight may change a word
 
 
-def test_the_shipped_model_hears_at_least_nine_of_the_ten_recordings() -> None:
+def test_the_shipped_model_transcribes_at_least_nine_of_the_ten_recordings() -> None:
     heard = [hear(DEMO / "ggml-demo.bin", recorded(one["file"]), 40) for one in recordings()]
     right = [one["said"] == words for one, words in zip(recordings(), heard, strict=True)]
     assert sum(right) >= 9, heard

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
-def write_figures(card: Path, begin: str, end: str, figures: str) -> None:
-    """Replace the text between two marks of a model card."""
-    head, rest = card.read_text().split(begin)
-    card.write_text(f"{head}{begin}\n{figures}\n{end}{rest.split(end)[1]}")
+
+def write_figures(card: Path, figures: str) -> None:
+    """Replace the text between a model card's two marks."""
+    head, rest = card.read_text().split(BEGIN)
+    card.write_text(f"{head}{BEGIN}\n{figures}\n{END}{rest.split(END)[1]}")

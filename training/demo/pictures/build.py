@@ -21,8 +21,6 @@ from training.demo.pictures import decoder, evaluate, export, render, train_judg
 from training.demo.pictures.judge import Judge
 from training.demo.pictures.train import TrainingOptions, train
 
-CARD_BEGIN, CARD_END = "<!-- figures -->", "<!-- end of figures -->"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -67,7 +65,7 @@ def build(work: Path, out: Path, plan: Plan, processes: int) -> None:
     figures = evaluate.table(scenes, pictures, Judge(work / "judge.onnx"))
     print(figures)
     if (out / "PICTURES.md").exists():
-        cards.write_figures(out / "PICTURES.md", CARD_BEGIN, CARD_END, figures)
+        cards.write_figures(out / "PICTURES.md", figures)
 
 
 def main() -> None:

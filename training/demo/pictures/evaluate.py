@@ -1,7 +1,7 @@
 """Evaluate the picture model: paint prompts, let the judge classify the pictures, and print the share of right answers.
 
-Takes the working folder of a training, or a converted model. Half of the prompts ask for combinations of subject, colour
-and place that no training picture shows.
+Takes the working folder of a training, or a converted model. Half of the prompts ask for combinations of subject,
+colour and place that no training picture shows.
 """
 
 from __future__ import annotations

@@ -120,9 +120,8 @@ def export(work: Path, folder: Path) -> None:
     tokenizer.save(part / "tokenizer")
     model.text.half().save_pretrained(part / "text_encoder")
     config = json.loads((part / "text_encoder" / "config.json").read_text())
-    write_json(
-        part / "text_encoder" / "config.json", config | {"dtype": "float32"}
-    )  # as diffusers loads the other parts
+    # Diffusers loads the other parts in fp32.
+    write_json(part / "text_encoder" / "config.json", config | {"dtype": "float32"})
     old = folder.with_suffix(".old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():

@@ -14,9 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PATCH, CHANNELS = 16, 12
-FLATTENING = (
-    0.35  # a channel's standard deviation is its singular value to this power, so that weak ones exceed the noise
-)
+FLATTENING = 0.35  # exponent of a channel's standard deviation, so that weak channels exceed the noise
 Pixels: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.floating[Any]]
 
@@ -75,9 +73,9 @@ def fit(pictures: Pixels) -> Patches:
     mean = patches.mean(0)
     values, vectors = np.linalg.eigh(np.cov(patches - mean, rowvar=False))
     spread, components = np.sqrt(values[::-1][:CHANNELS]), vectors[:, ::-1][:, :CHANNELS].T
-    wanted = spread**FLATTENING
-    wanted /= np.sqrt(np.mean(wanted**2))
-    return Patches(components=components.astype(np.float32), mean=mean, scale=(wanted / spread).astype(np.float32))
+    flattened = spread**FLATTENING
+    flattened /= np.sqrt(np.mean(flattened**2))
+    return Patches(components=components.astype(np.float32), mean=mean, scale=(flattened / spread).astype(np.float32))
 
 
 def psnr(one: Floats, other: Floats) -> float:

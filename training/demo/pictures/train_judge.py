@@ -74,7 +74,7 @@ def train(folder: Path, epochs: int, size: int = 64) -> Classifier:
         x = torch.roll(pictures[chosen], shift, (2, 3))
         predictions = model(x + 0.04 * torch.rand(1) * torch.randn_like(x))
         errors = [
-            functional.cross_entropy(logits, rows[chosen]) for logits, rows in zip(predictions, right, strict=True)
+            functional.cross_entropy(logits, rows[chosen]) for logits, rows in zip(predictions, targets, strict=True)
         ]
         optimiser.zero_grad()
         torch.stack(errors).sum().backward()

@@ -61,19 +61,15 @@ def make_part(number: int, folder: Path, size: int = PART) -> Path:
     if path.exists():
         return path
     random, known = Random(f"speech {number}"), words()
-    made: list[tuple[Array, str, str]] = []
-    while len(made) < size:
+    utterances: list[tuple[Array, str, str]] = []
+    while len(utterances) < size:
         samples, text, voice = make_utterance(random, known)
         if len(samples) < LONGEST * SAMPLE_RATE:
-            made.append((samples, text, voice))
-    samples = np.concatenate([(sound * 32767).clip(-32768, 32767).astype(np.int16) for sound, _, _ in made])
+            utterances.append((samples, text, voice))
+    sounds, texts, voices = zip(*utterances, strict=True)
+    samples = np.concatenate([(sound * 32767).clip(-32768, 32767).astype(np.int16) for sound in sounds])
     partial_path = path.with_suffix(".part.npz")
-    lengths, texts, voices = (
-        [len(sound) for sound, _, _ in made],
-        [text for _, text, _ in made],
-        [v for _, _, v in made],
-    )
-    np.savez(partial_path, samples=samples, lengths=lengths, texts=texts, voices=voices)
+    np.savez(partial_path, samples=samples, lengths=[len(sound) for sound in sounds], texts=texts, voices=voices)
     partial_path.replace(path)
     return path
 

@@ -24,7 +24,6 @@ from training.demo.speech.clips import Clip, cached_sets
 from training.demo.speech.model import BLANK_AUDIO, MUSIC
 
 SENTENCES, WORDLESS = 60, 100  # clips of each set of sentences, and of all sets without speech
-CARD_BEGIN, CARD_END = "<!-- figures: training/demo/speech/evaluate.py writes them -->", "<!-- end of figures -->"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +141,7 @@ def table(rows: Sequence[Row]) -> str:
 
 def write_card(card: Path, rows: Sequence[Row]) -> None:
     """Write the table into a model card, and the same figures as JSON beside it."""
-    write_figures(card, CARD_BEGIN, CARD_END, table(rows))
+    write_figures(card, table(rows))
     card.with_suffix(".json").write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
 
 
