@@ -71,7 +71,7 @@ def test_every_fact_has_its_form(model: Model) -> None:
     assert not model.sha1 or len(model.files) == 1
 
 
-def test_what_is_not_established_shows_as_unpinned() -> None:
+def test_an_unconfirmed_fact_is_shown_as_unknown() -> None:
     rows = {row.split("|")[1].strip(" `"): row for row in catalogue.table().splitlines()[2:]}
     assert f"ggerganov/whisper.cpp at {UNPINNED}" in rows["base.en"]
     assert f"| {UNPINNED} |" in rows["sd-1.4-palettized"]

@@ -32,7 +32,7 @@ def _show(stream: Iterator[Event], *, as_json: bool = False) -> int:
     from orchestrator.line import pipeline
 
     return terminal.show(
-        pipeline.told(stream),
+        pipeline.with_failure(stream),
         lambda event: str(event.path) if isinstance(event, events.ModelHere) else None,
         as_json=as_json,
     )
@@ -50,7 +50,7 @@ def list_(as_json: bool) -> None:
             click.echo(json.dumps(asdict(model) | {"here": model.name in here}))
         else:
             mark = "*" if model.name in here else " "
-            size = model.size or ("" if model.demo else "unpinned")
+            size = model.size or ("" if model.demo else "unknown")
             click.echo(f"{mark} {model.name:<34} {model.kind:<8} {size:<9} {model.good_for}")
 
 
@@ -101,7 +101,7 @@ def bundle(out: Path, names: tuple[str, ...]) -> int:
     """Write models that are here into one file, for a machine without a network."""
     from orchestrator.line import library
 
-    code = _show(library.carry(names, out, settings.load()))
+    code = _show(library.make_bundle(names, out, settings.load()))
     if code == 0:
         click.echo(out)
     return code
@@ -114,7 +114,7 @@ def add(file: Path, as_json: bool) -> int:
     """Bring in the models of a bundle; prints where they stand."""
     from orchestrator.line import library
 
-    return _show(library.add(file, settings.load()), as_json=as_json)
+    return _show(library.add_bundle(file, settings.load()), as_json=as_json)
 
 
 @models.command()

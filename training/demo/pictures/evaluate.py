@@ -15,7 +15,8 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.paint import Request, open_painter
+from orchestrator.events import Painted
+from orchestrator.paint import Wish, open_painter
 from training.demo import world
 from training.demo.pictures import captions
 from training.demo.pictures.judge import ANSWERS, Judge
@@ -60,8 +61,9 @@ def paint_with_program(
     painter = open_painter(folder, threads=1)
     painter.load()
     for number, text in enumerate(texts):
-        *_, last = painter.paint(Request(prompt=text, seed=number, guidance=guidance))
-        yield np.asarray(last.pixels)
+        *_, last = painter.paint(Wish(prompt=text, seed=number, guidance=guidance))
+        if isinstance(last, Painted):
+            yield np.asarray(last.pixels)
 
 
 def table(scenes: Sequence[Scene], pictures: Iterable[NDArray[np.uint8]], judge: Judge) -> str:
