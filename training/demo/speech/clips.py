@@ -54,7 +54,7 @@ def seen_clip(random: Random) -> Clip:
 
 
 def refinement_clip(random: Random) -> Clip:
-    """Return a sentence that changes the previous picture; these are trained on too."""
+    """Return a sentence that changes the previous picture; short ones are trained on too."""
     text = refinement(random)
     return Clip(samples=pad_with_quiet(say(random_voice(random), text), random), said=text)
 
