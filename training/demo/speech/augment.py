@@ -90,7 +90,7 @@ MEL_STEP = float(hertz_to_mel(np.array(MEL_CENTRES[1])) - hertz_to_mel(np.array(
 
 
 def warp_matrix(factor: float) -> Array:
-    """Return a matrix that reads each mel band from `factor` times its frequency, for another length of the vocal tract."""
+    """Return a matrix that reads each mel band from `factor` times its frequency: another vocal tract length."""
     place = hertz_to_mel(MEL_CENTRES * factor) / MEL_STEP - 1
     place = place.clip(0, MELS - 1 - 1e-6)
     left = place.astype(int)
