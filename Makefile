@@ -40,7 +40,7 @@ lock:  ## Remake requirements.lock (needs uv)
 
 convert: $(BIN)/installed-for-tests  ## Set up what `models convert` needs
 
-demo-models: $(BIN)/installed-for-tests  ## Make the demo models anew, from nothing (hours; QUICK=1: minutes, at toy size)
+demo-models: $(BIN)/installed-for-tests  ## Train the demo models from nothing (hours; QUICK=1: minutes, at toy size)
 	$(BIN)/python -m training.demo.make $(if $(QUICK),--quick)
 
 bench: $(BIN)/installed-for-tests  ## Measure the engine and press-to-talk
