@@ -190,13 +190,13 @@ def engines(recordings: Sequence[Path], chosen: settings.Settings) -> tuple[floa
     with Line(chosen) as line:
         for index, recording in enumerate((recordings[0], *recordings)):
             samples = np.concatenate(list(sound.read(recording)))
-            line.hearer.load()
-            line.painter.load()
+            line.speech.load()
+            line.picture.load()
             begun = time.perf_counter()
-            text = line.hearer.hear(samples).text
+            meaning = line.speech.hear(samples).result()
             heard = time.perf_counter()
-            request = line.painter.resolve(asked(replace(chosen, seed=int(SEED)), text or "a red house", None))
-            for _step in line.painter.paint(request):
+            text = meaning.text if isinstance(meaning, Words) else "a red house"
+            for _step in line.picture.paint(make_wish(replace(chosen, seed=int(SEED)), text, None)):
                 pass
             if index:
                 hears.append(heard - begun)

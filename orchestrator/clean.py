@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from orchestrator.events import Cleaned
 
 OPENERS = {"(": ")", "（": ")", "[": "]", "［": "]", "【": "]", "{": "}", "｛": "}", "<|": "|>"}
 CLOSERS = {")": ")", "）": ")", "]": "]", "］": "]", "】": "]", "}": "}", "｝": "}", "|>": "|>"}
@@ -33,14 +34,6 @@ EMPTY_QUOTES = re.compile(
 AROUND_GAP = re.compile(rf" ?{GAP}[ {GAP}{STOPS}]*")
 # Letters of scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, kana, Han.
 SPACELESS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cleaned:
-    """What is left to paint, and what was taken."""
-
-    prompt: str
-    removed: tuple[str, ...] = ()
 
 
 def clean(text: str) -> Cleaned:

@@ -23,9 +23,9 @@ from orchestrator import catalogue, machine, record, shell
 from orchestrator.errors import AudioToImageError
 from orchestrator.hear.speech import ggml
 from orchestrator.line.memory import enough_memory
-from orchestrator.paint import Engine, open_painter
+from orchestrator.paint import Facts, open_painter
 from orchestrator.settings import Settings
-from orchestrator.worker import Elsewhere, Opening
+from orchestrator.worker import Opening, RemoteEngine
 from orchestrator.worker.served import connect
 
 CAPTURES = ("avfoundation", "pulse", "alsa")  # ffmpeg's devices that are microphones
@@ -148,10 +148,10 @@ def _speech_model(settings: Settings) -> Finding:
 
 def _picture_model(settings: Settings) -> Finding:
     chosen = catalogue.choose("picture", settings)
-    engine: Engine = _asked("picture", chosen.path, settings.engine, settings.compute_unit)
-    where = UNITS[engine.compute_unit]
-    why = f" ({WHY[engine.compute_unit]})" if engine.name == "coreml" and settings.compute_unit == "auto" else ""
-    return _model(chosen, f", runs on {where}{why} in {engine.name}")
+    facts: Facts = _asked("picture", chosen.path, settings.engine, settings.compute_unit)
+    where = UNITS[facts.compute_unit]
+    why = f" ({WHY[facts.compute_unit]})" if facts.engine == "coreml" and settings.compute_unit == "auto" else ""
+    return _model(chosen, f", runs on {where}{why} in {facts.engine}")
 
 
 def _model(chosen: catalogue.Chosen, text: str) -> Finding:
@@ -219,15 +219,15 @@ class Probe:
         providers: list[str] = onnxruntime.get_available_providers()
         return providers
 
-    def picture(self, model: Path, engine: str, compute_unit: str) -> Engine:
-        return open_painter(model, engine=engine, compute_unit=compute_unit).engine
+    def picture(self, model: Path, engine: str, compute_unit: str) -> Facts:
+        return open_painter(model, engine=engine, compute_unit=compute_unit).facts
 
 
 def _asked(question: str, *arguments: object) -> Any:
     """Ask a probe in a child process: native code may crash, and is slow to load."""
-    probe = Elsewhere(Opening(name=question, path=f"{__name__}:Probe"))
+    probe: RemoteEngine[None] = RemoteEngine(Opening(role=question, path=f"{__name__}:Probe"))
     try:
-        return probe.ask(question, *arguments)
+        return probe.call(question, *arguments).result()
     except AudioToImageError as error:
         raise AudioToImageError(str(error), REINSTALL if error.hint == OURSELVES else error.hint) from error
     finally:

@@ -28,10 +28,10 @@ from orchestrator.files import PART, check_place, kind, lock
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-SAMPLE_RATE = 16_000  # hertz: what Whisper and Silero take
+SAMPLE_RATE = 16_000  # hertz, of recordings; what Whisper and Silero take
 SAMPLE_BYTES = 2
 SILENCE_LEVEL = -100.0  # decibels: what digital silence is called
-FRAME = SAMPLE_RATE // 50  # 20 ms: the step in which pauses are looked for
+FRAME_SECONDS = 0.02  # the step in which pauses are looked for
 PAUSE_FRAMES = 15  # 0.3 s: a pause between sentences, longer than the closure of a "t"
 
 # So begin lists of files: ffmpeg opens what they name, and a client of `serve` could have it read this machine's.
@@ -56,23 +56,23 @@ def stored(source: Path | str, folder: Path) -> Path:
     if kind(path) == "other":
         with path.open("rb") as pipe:
             return _copied(pipe, folder)
-    _check(path)
+    check(path)
     return path
 
 
-def read(path: Path) -> Iterator[Samples]:
+def read(path: Path, sample_rate: int = SAMPLE_RATE) -> Iterator[Samples]:
     """Decode a recording or a video's sound, a block at a time; close the iterator to stop."""
-    _check(path)
-    return _decoded(path)
+    check(path)
+    return _decoded(path, sample_rate)
 
 
-def ffmpeg_arguments(source: str, *, live: bool = False, **options: str) -> list[str]:
+def ffmpeg_arguments(source: str, *, live: bool = False, sample_rate: int = SAMPLE_RATE, **options: str) -> list[str]:
     """Ask ffmpeg for a source's first sound stream as raw samples on standard output, each at once if it is live."""
     import ffmpeg
 
     stream = ffmpeg.input("source", **options)["a:0"]
     at_once = {"flush_packets": 1} if live else {}
-    wanted = stream.output("pipe:1", format="s16le", acodec="pcm_s16le", ac=1, ar=SAMPLE_RATE, **at_once)
+    wanted = stream.output("pipe:1", format="s16le", acodec="pcm_s16le", ac=1, ar=sample_rate, **at_once)
     command: list[str] = wanted.compile(cmd=[shell.ffmpeg(), "-nostdin", "-hide_banner", "-loglevel", "error"])
     command[command.index("-i") + 1] = source  # ffmpeg-python cannot take a file's name that is not UTF-8
     return command
@@ -88,14 +88,14 @@ def whole_samples(chunks: Iterable[bytes]) -> Iterator[Samples]:
         yield np.frombuffer(data[:whole], dtype="<i2").astype(np.int16, copy=False)
 
 
-def pieces(blocks: Iterable[Samples], longest: float) -> Iterator[Samples]:
+def pieces(blocks: Iterable[Samples], longest: float, sample_rate: int = SAMPLE_RATE) -> Iterator[Samples]:
     """Cut sound into pieces of at most `longest` seconds, at pauses; joined again they are the same samples."""
-    most = int(longest * SAMPLE_RATE)
+    most = int(longest * sample_rate)
     held: Samples = np.empty(0, dtype=np.int16)
     for block in blocks:
         held = np.concatenate([held, block])
         while len(held) > most:
-            cut = _quietest(held[:most])
+            cut = _quietest(held[:most], sample_rate)
             yield held[:cut]
             held = held[cut:]
     if len(held):
@@ -173,7 +173,7 @@ def _copied(stream: BinaryIO, folder: Path) -> Path:
     return path
 
 
-def _check(path: Path) -> None:
+def check(path: Path) -> None:
     """Refuse what cannot be a recording before ffmpeg is asked; its own words would be about something else."""
     hint = "name a sound or video file; `audio-to-image record` makes one"
     try:
@@ -193,9 +193,9 @@ def _check(path: Path) -> None:
         raise Misuse(f"cannot read {path}: {error}", hint) from error
 
 
-def _decoded(path: Path) -> Iterator[Samples]:
+def _decoded(path: Path, sample_rate: int) -> Iterator[Samples]:
     # A playlist renamed .wav would otherwise have ffmpeg fetch what it names.
-    arguments = ffmpeg_arguments(f"file:{path}", protocol_whitelist="file")
+    arguments = ffmpeg_arguments(f"file:{path}", sample_rate=sample_rate, protocol_whitelist="file")
     process = shell.start(arguments)
     count = 0
     try:
@@ -207,31 +207,32 @@ def _decoded(path: Path) -> Iterator[Samples]:
     finally:
         shell.stop(process)
     if code != 0:
-        raise _undecodable(path, count, output.complaints)
+        raise _undecodable(path, count / sample_rate, output.complaints)
     if count == 0:
         raise NoSpeech(f"{path} holds no sound: it is 0 seconds long", "audio-to-image record")
 
 
-def _undecodable(path: Path, count: int, complaints: bytes) -> AudioToImageError:
+def _undecodable(path: Path, seconds: float, complaints: bytes) -> AudioToImageError:
     words = complaints.decode(errors="replace").strip()
     if "matches no streams" in words:
         return Unreadable(f"{path} has no sound in it, only pictures or data", "name a file with sound")
-    if "Invalid data" in words and not count:
+    if "Invalid data" in words and not seconds:
         return Unreadable(f"{path} is not a sound file that ffmpeg can read", f"file {quote(str(path))}")
     last: Sequence[str] = words.splitlines()[-1:]
-    where = f" after {count / SAMPLE_RATE:.1f} s" if count else ""
+    where = f" after {seconds:.1f} s" if seconds else ""
     return Unreadable(
         f"ffmpeg failed on {path}{where}: {''.join(last) or 'it gave no reason'}", f"file {quote(str(path))}"
     )
 
 
-def _quietest(samples: Samples) -> int:
+def _quietest(samples: Samples, sample_rate: int) -> int:
     """Find where to cut: in the middle of the quietest 0.3 s of the second half, the last one of several."""
-    count = len(samples) // FRAME
+    frame = int(sample_rate * FRAME_SECONDS)
+    count = len(samples) // frame
     if count < 2 * PAUSE_FRAMES:
         return len(samples)
-    energy = np.square(samples[: count * FRAME], dtype=np.float64).reshape(count, FRAME).sum(axis=1)
+    energy = np.square(samples[: count * frame], dtype=np.float64).reshape(count, frame).sum(axis=1)
     first = count // 2
     sums = np.convolve(energy[first:], np.ones(PAUSE_FRAMES), mode="valid")
     latest = len(sums) - 1 - int(np.argmin(sums[::-1]))
-    return (first + latest + PAUSE_FRAMES // 2) * FRAME
+    return (first + latest + PAUSE_FRAMES // 2) * frame

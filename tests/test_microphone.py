@@ -19,9 +19,10 @@ from sounds import say
 
 from orchestrator import sound
 from orchestrator.errors import AudioToImageError, Cancelled, Misuse
+from orchestrator.events import Level, Opened, Recorded
 from orchestrator.hear.speech import listen, open_hearer
 from orchestrator.hear.speech.voice import Voice, spans
-from orchestrator.record import Level, Opened, Recorded, Stop, devices, record, recover
+from orchestrator.record import Stop, devices, record, recover
 from orchestrator.record.microphone import system
 from orchestrator.settings import demo_models
 

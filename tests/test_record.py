@@ -17,7 +17,8 @@ from sounds import noise, silence, small_disk
 from orchestrator import files, shell
 from orchestrator import record as room
 from orchestrator.errors import AudioToImageError, Misuse
-from orchestrator.record import Level, Opened, Recorded, microphone, new_path, record, recover
+from orchestrator.events import Level, Opened, Recorded
+from orchestrator.record import microphone, new_path, record, recover
 from orchestrator.record.partial import Partial
 from orchestrator.sound import HEADER_BYTES, SAMPLE_RATE, wav_header
 

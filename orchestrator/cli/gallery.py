@@ -81,11 +81,11 @@ def repaint(wanted: str, as_json: bool, timings: bool, **flags: object) -> int:
     from orchestrator import terminal
     from orchestrator.line import pipeline
     from orchestrator.line.engines import Line
-    from orchestrator.line.order import as_it_was
+    from orchestrator.line.order import settings_of
 
     chosen, recipe = settings.load(flags), _gallery().show(wanted).recipe
-    with Line(as_it_was(chosen, recipe)) as line:
-        stream = pipeline.told(pipeline.repainting(line, recipe))
+    with Line(settings_of(chosen, recipe)) as line:
+        stream = pipeline.with_failure(pipeline.repainting(line, recipe))
         return terminal.show(
             stream,
             lambda event: str(event.path) if isinstance(event, events.Kept) else None,

@@ -42,7 +42,7 @@ def record(until_silence: bool, as_json: bool, timings: bool, **flags: object) -
     recording = pipeline.recording(chosen, path, stop, until_silence=until_silence)
     stream = chain(recovered(chosen.recordings), recording)
     return terminal.show(
-        pipeline.told(_stopped_by_enter(stream, stop)),
+        pipeline.with_failure(_stopped_by_enter(stream, stop)),
         lambda event: str(event.path) if isinstance(event, events.Recorded) else None,
         as_json=as_json,
         timings=timings,
@@ -66,7 +66,7 @@ def hear(file: Path, as_json: bool, timings: bool, **flags: object) -> int:
     source = stored(str(file), chosen.recordings)
     with Line(chosen) as line:
         return terminal.show(
-            pipeline.told(pipeline.transcript(line, source)),
+            pipeline.with_failure(pipeline.transcribe(line, source)),
             lambda event: event.transcript if isinstance(event, events.Heard) else None,
             as_json=as_json,
             timings=timings,
@@ -92,12 +92,12 @@ def paint(prompt: str, image: str, as_json: bool, timings: bool, **flags: object
     from orchestrator import terminal
     from orchestrator.line import pipeline
     from orchestrator.line.engines import Line
-    from orchestrator.line.order import Said
+    from orchestrator.line.order import Prompt
 
     words = sys.stdin.buffer.read().decode("utf-8", "surrogateescape").strip() if prompt == "-" else prompt
     with Line(settings.load(flags)) as line:
-        stream = pipeline.painting(line, Said(prompt=words), image=image)
-        return terminal.show(pipeline.told(stream), _kept, as_json=as_json, timings=timings)
+        stream = pipeline.painting(line, Prompt(text=words), image=image)
+        return terminal.show(pipeline.with_failure(stream), _kept, as_json=as_json, timings=timings)
 
 
 @commands.command()

@@ -32,7 +32,7 @@ def _show(stream: Iterator[Event], *, as_json: bool = False) -> int:
     from orchestrator.line import pipeline
 
     return terminal.show(
-        pipeline.told(stream),
+        pipeline.with_failure(stream),
         lambda event: str(event.path) if isinstance(event, events.ModelHere) else None,
         as_json=as_json,
     )

@@ -63,12 +63,12 @@ def talk(  # noqa: PLR0913 - a command's flags are its arguments
     with Keyboard() as keyboard:
         pressed = served.ask(chosen.socket, Press(settings=chosen)) if once and now and not keyboard.there else None
     if pressed:
-        with closing(pipeline.told(pressed)) as stream:
+        with closing(pipeline.with_failure(pressed)) as stream:
             return terminal.show(stream, _kept, as_json=as_json, timings=timings)
     with Line(chosen) as line, Keyboard() as keyboard:
         edit = (lambda prompt: confirmed(keyboard, prompt)) if confirm else None
         conversation = Talk(line, image=image, drafts=drafts, confirm=edit)
-        with closing(pipeline.told(session(conversation, keyboard, manner))) as stream:
+        with closing(pipeline.with_failure(session(conversation, keyboard, manner))) as stream:
             return terminal.show(stream, _kept, as_json=as_json, timings=timings)
 
 

@@ -17,28 +17,37 @@ import numpy as np
 
 from orchestrator import shell
 from orchestrator.errors import AudioToImageError
-from orchestrator.hear.speech import SHORTEST, Heard, Segment, Task
+from orchestrator.hear import Facts
+from orchestrator.hear.speech import SHORTEST, Task
 from orchestrator.hear.speech.ggml import SpeechModel
+from orchestrator.meaning import Evidence, Segment, Words
 from orchestrator.sound import SAMPLE_RATE, Samples, write_wav
 
+ENGINE = "whisper-cli"
 PROGRAMS = ("whisper-cli", "whisper-cpp")  # its name, and the name that PyPI's package gives it
 MILLISECONDS = 1000
 PATIENCE = 600.0  # seconds: a large model on a slow machine takes minutes for half a minute of sound
+
+
+def hearer(model: SpeechModel, task: Task) -> WhisperCli:
+    """Open a model."""
+    return WhisperCli(model, task)
 
 
 class WhisperCli:
     """One model, loaded anew by the program for each piece."""
 
     def __init__(self, model: SpeechModel, task: Task) -> None:
-        self.longest = model.longest
+        self.facts = Facts(engine=ENGINE, model=model.name, sample_rate=SAMPLE_RATE, longest=model.longest)
         self._model, self._task = model, task
 
-    def load(self) -> None:
-        """See that the program is there."""
+    def load(self) -> Facts:
+        """Check that the program is installed."""
         _program()
+        return self.facts
 
-    def hear(self, samples: Samples) -> Heard:
-        """Hear one piece."""
+    def hear(self, samples: Samples) -> Words:
+        """Return the words of one piece."""
         silence = np.zeros(max(0, int(SHORTEST * SAMPLE_RATE) - len(samples)), dtype=np.int16)
         with tempfile.TemporaryDirectory() as folder:
             sound, words = Path(folder) / "piece.wav", Path(folder) / "words"
@@ -46,7 +55,7 @@ class WhisperCli:
             result = shell.run(self.arguments(sound, words), seconds=PATIENCE)
             try:
                 written = words.with_suffix(".json").read_text(encoding="utf-8", errors="replace")
-                return self._heard(json.loads(written, strict=False))
+                return self._words(json.loads(written, strict=False))
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise _failure(result.returncode, result.stderr) from error
 
@@ -65,15 +74,15 @@ class WhisperCli:
             arguments += ["-nfa"]
         return arguments
 
-    def _heard(self, answer: Mapping[str, Any]) -> Heard:
+    def _words(self, answer: Mapping[str, Any]) -> Words:
         raw = answer["transcription"]
         segments = (self._segment(each) for each in raw)
-        return Heard(
+        return Words(
             text="".join(each["text"] for each in raw).strip(),
             segments=tuple(segment for segment in segments if segment.text),
             language=answer["result"]["language"],
-            hearer="whisper-cli",
-            model=self._model.name,
+            translated=self._task.translate,
+            evidence=Evidence(engine=ENGINE, model=self._model.name),
         )
 
     def _segment(self, raw: Mapping[str, Any]) -> Segment:
