@@ -19,6 +19,9 @@ ENGINES = ("coreml", "onnx", "openvino", "apple")
 COMPUTE_UNITS = ("auto", "cpu", "gpu", "ne", "all")
 SAMPLERS = ("dpm++2m", "pndm", "euler", "euler-a", "ddim", "lcm")
 SPACINGS = ("leading", "trailing", "linspace", "karras")
+MAX_CHARACTERS = 10_000  # of a prompt
+MAX_STEPS = 1_000
+MAX_COUNT = 1_000
 MAX_SEED = 2**32 - 1  # of numpy's RandomState
 MAX_THREADS = 1024
 LANGUAGES = (
@@ -107,11 +110,11 @@ class Painting:
     seed: int | None = choice(
         None, "The same seed paints the same picture; a new one each time otherwise.", least=0, most=MAX_SEED
     )
-    steps: int | None = choice(None, "More steps take longer and look finer.", least=1, most=1000)
+    steps: int | None = choice(None, "More steps take longer and look finer.", least=1, most=MAX_STEPS)
     guidance: float | None = choice(None, "How closely to follow the words.", least=0, most=100)
     sampler: str | None = choice(None, "How noise is taken away.", values=SAMPLERS)
     spacing: str | None = choice(None, "How the steps are spread over the noise.", values=SPACINGS)
-    count: int = choice(1, "How many pictures; picture k has seed + k.", least=1, most=1000)
+    count: int = choice(1, "How many pictures; picture k has seed + k.", least=1, most=MAX_COUNT)
     strength: float = choice(0.8, "How far from that picture: 0 is the same, 1 is new.", least=0, most=1)
 
     def __post_init__(self) -> None:

@@ -18,9 +18,9 @@ from huggingface_hub import close_session
 from orchestrator import fetch, files
 from orchestrator.catalogue import Model, seen
 from orchestrator.errors import AudioToImageError, Misuse, ModelMissing
-from orchestrator.fetch import download, news
+from orchestrator.events import Event, ModelHere, Note, Working
+from orchestrator.fetch import download, progress
 from orchestrator.fetch.hub import HubError
-from orchestrator.fetch.news import Fetching, Here, Terms, Told, Waiting
 from orchestrator.settings import Settings
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user and to mount")
@@ -37,8 +37,17 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data=tmp_path / "data")
 
 
-def get(settings: Settings, model: Model = MODEL, **how: bool) -> list[Told]:
+def get(settings: Settings, model: Model = MODEL, **how: bool) -> list[Event]:
     return list(fetch.get(model, settings, **how))
+
+
+def fetching(events: list[Event]) -> list[Working]:
+    """Return the events that count bytes."""
+    return [each for each in events if isinstance(each, Working) and each.total]
+
+
+def notes(events: list[Event]) -> list[str]:
+    return [each.text for each in events if isinstance(each, Note)]
 
 
 def whole(settings: Settings) -> bool:
@@ -54,9 +63,9 @@ def nothing_stands(settings: Settings) -> bool:
 
 
 def test_a_model_arrives_whole_and_is_recorded(hub: Hub, settings: Settings) -> None:
-    told = get(settings)
-    assert told[0] == Terms(model="boat", licence=MODEL.licence)
-    assert told[-1] == Here(model="boat", path=settings.models / "boat")
+    happened = get(settings)
+    assert happened[0] == Note(text="boat comes under mit, which restricts nothing", hint="https://example.org")
+    assert happened[-1] == ModelHere(name="boat", path=settings.models / "boat")
     assert whole(settings)
     record = seen.Seen.read(settings.models, "boat")
     assert record
@@ -69,29 +78,29 @@ def test_a_model_arrives_whole_and_is_recorded(hub: Hub, settings: Settings) -> 
     assert {path.name for path in settings.models.iterdir()} == {"boat", "boat.json", ".boat.lock"}
 
 
-def test_the_licence_comes_before_the_first_byte(hub: Hub, settings: Settings) -> None:
+def test_what_the_licence_restricts_is_said_before_the_first_byte(hub: Hub, settings: Settings) -> None:
     coming = fetch.get(MODEL, settings)
-    assert isinstance(next(coming), Terms)
+    assert notes([next(coming)]) == ["boat comes under mit, which restricts nothing"]
     assert hub.asked == []
 
 
 def test_a_model_that_is_here_asks_for_nothing(hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     get(settings)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
-    assert get(settings) == [Here(model="boat", path=settings.models / "boat")]
+    assert get(settings) == [ModelHere(name="boat", path=settings.models / "boat")]
 
 
 def test_progress_ends_at_the_whole(hub: Hub, settings: Settings) -> None:
-    progress = [each for each in get(settings) if isinstance(each, Fetching)]
+    happened = fetching(get(settings))
     total = len(LARGE) + len(SMALL)
-    assert (progress[-1].done, progress[-1].total) == (total, total)
-    assert [each.done for each in progress] == sorted(each.done for each in progress)
+    assert (happened[-1].done, happened[-1].total) == (total, total)
+    assert [each.done for each in happened] == sorted(each.done for each in happened)
+    assert {each.what for each in happened} == {"boat on/unet.onnx", "boat on/model.json"}
 
 
 def test_a_slow_hub_gives_a_rate_and_the_time_left(hub: Hub, settings: Settings) -> None:
     hub.block_pause = 0.012  # 49 blocks
-    progress = [each for each in get(settings) if isinstance(each, Fetching)]
-    later = [each for each in progress if each.rate]
+    later = [each for each in fetching(get(settings)) if each.rate]
     assert len(later) >= 3
     assert all(0 < each.rate < 1e6 and each.seconds_left is not None for each in later)
 
@@ -99,18 +108,18 @@ def test_a_slow_hub_gives_a_rate_and_the_time_left(hub: Hub, settings: Settings)
 def test_progress_is_told_as_often_as_an_eye_follows(
     hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(news, "TELL_SECONDS", 1000.0)
+    monkeypatch.setattr(progress, "TELL_SECONDS", float("inf"))
     hub.block_pause = 0.001
-    assert len([each for each in get(settings) if isinstance(each, Fetching)]) == 2  # the first, and the whole
+    assert len(fetching(get(settings))) == 2  # the first, and the whole
 
 
 def test_a_file_without_an_end_is_not_read_to_it(hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(news, "TELL_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "TELL_SECONDS", 0.0)
     hub.served["on/unet.onnx"] = LARGE * 100
-    told: list[Told] = []
+    happened: list[Event] = []
     with pytest.raises(HubError):
-        told.extend(fetch.get(MODEL, settings))
-    assert len(LARGE) < max(each.done for each in told if isinstance(each, Fetching)) < 2 * len(LARGE)
+        happened.extend(fetch.get(MODEL, settings))
+    assert len(LARGE) < max(each.done for each in fetching(happened)) < 2 * len(LARGE)
 
 
 def test_cuts_at_every_tenth_are_gone_on_from(hub: Hub, settings: Settings) -> None:
@@ -149,7 +158,7 @@ def test_a_hub_without_ranges_starts_again(hub: Hub, settings: Settings) -> None
 def test_stopping_to_iterate_stops_the_work_and_keeps_what_came(hub: Hub, settings: Settings) -> None:
     hub.block_pause = 0.005
     coming = fetch.get(MODEL, settings)
-    assert any(isinstance(told, Fetching) and told.done for told in coming)
+    assert any(isinstance(event, Working) and event.done for event in coming)
     coming.close()
     part = settings.models / ".boat.part/fetched/on/unet.onnx.part"
     assert 0 < part.stat().st_size < len(LARGE)
@@ -213,8 +222,7 @@ def test_a_refusal_is_one_line_and_a_hint(
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_a_refusal_that_passes_is_waited_for(hub: Hub, settings: Settings, status: int) -> None:
     hub.statuses, hub.listing_statuses = [(status, {})] * 4, [status] * 3
-    told = get(settings)
-    assert sum(isinstance(each, Waiting) for each in told) == 7
+    assert sum("failed" in text or "(status 429)" in text for text in notes(get(settings))) == 7
     assert whole(settings)
 
 
@@ -280,7 +288,7 @@ def test_an_endpoint_that_is_none_is_one_clear_error(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", endpoint)
-    monkeypatch.setattr(download, "rest", lambda *_: pytest.fail("this does not pass with time"))
+    monkeypatch.setattr(download, "pause", lambda *_: pytest.fail("this does not pass with time"))
     with pytest.raises(HubError):
         get(settings)
 
@@ -325,9 +333,9 @@ def test_what_another_program_fetched_is_copied(
 def test_mirrors_are_tried_in_turn(hub: Hub, settings: Settings) -> None:
     hub.repositories["mirror/boat"] = dict(FILES) | {"README.md": b"a mirror"}
     model = replace(MODEL, repository="gone/boat", mirrors=("also/gone", "mirror/boat"))
-    told = get(settings, model)
+    happened = get(settings, model)
     assert whole(settings)
-    assert sum("trying a mirror" in each.why for each in told if isinstance(each, Waiting)) == 2
+    assert sum("trying a mirror" in text for text in notes(happened)) == 2
 
 
 def test_a_mirror_with_other_bytes_is_refused(hub: Hub, settings: Settings) -> None:
@@ -404,7 +412,7 @@ def test_files_left_out_are_not_fetched(hub: Hub, settings: Settings) -> None:
 
 def test_a_damaged_model_is_found_and_only_its_damage_fetched(hub: Hub, settings: Settings) -> None:
     get(settings)
-    assert isinstance(list(fetch.verify(MODEL, settings))[-1], Here)
+    assert isinstance(list(fetch.verify(MODEL, settings))[-1], ModelHere)
     (settings.models / "boat/on/model.json").write_bytes(b"x" * len(SMALL))
     with pytest.raises(AudioToImageError, match="damaged") as caught:
         list(fetch.verify(MODEL, settings))
@@ -486,8 +494,8 @@ from orchestrator import fetch
 from orchestrator.settings import Settings
 from orchestrator.errors import AudioToImageError
 try:
-    for told in fetch.get(MODEL, Settings(data=Path(sys.argv[1]))):
-        print(told, flush=True)
+    for event in fetch.get(MODEL, Settings(data=Path(sys.argv[1]))):
+        print(event, flush=True)
 except AudioToImageError as error:
     print("ERROR", error, "|", error.hint)
 """
@@ -507,13 +515,13 @@ def until(process: subprocess.Popen[str], word: str) -> None:
 def test_two_processes_fetch_one_model_once(hub: Hub, settings: Settings) -> None:
     hub.hold_after = 4096
     first = child(settings)
-    until(first, "Fetching")
+    until(first, "Working")
     second = child(settings)
     until(second, "another process")
     hub.go.set()
     for process in (first, second):
         output, _ = process.communicate(timeout=60)
-        assert "Here" in output
+        assert "ModelHere" in output
     assert len(hub.asked) == 2
     assert whole(settings)
 
@@ -521,7 +529,7 @@ def test_two_processes_fetch_one_model_once(hub: Hub, settings: Settings) -> Non
 def test_kill_9_leaves_nothing_under_a_final_name(hub: Hub, settings: Settings) -> None:
     hub.hold_after = 100_000
     killed = child(settings)
-    until(killed, "Fetching")
+    until(killed, "Working")
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     hub.go.set()

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from orchestrator import events, hear, paint
 from orchestrator.errors import AudioToImageError, Cancelled, Misuse
-from orchestrator.worker import Call, Opening, RemoteEngine
+from orchestrator.hear.speech import Task
+from orchestrator.meaning import Evidence, Label, Labels, Nothing, Segment, Vector, Words
+from orchestrator.settings import Settings
+from orchestrator.worker import Call, Opening, RemoteEngine, messages
 from orchestrator.worker.child import Child
 
 
@@ -232,3 +239,17 @@ def test_a_child_whose_parent_is_killed_ends() -> None:
     parent.wait()
     parent.stdout.close()
     assert has_ended(pid)
+
+
+def test_what_travels_keeps_its_fields_or_the_protocol_number_rises() -> None:
+    """Raise PROTOCOL when this fails, and put the new digest here."""
+    travels = (
+        *(messages.Opening, messages.Ask, messages.Cancel, messages.Press, messages.Answer),
+        *(Settings, hear.Facts, Task, Words, Nothing, Labels, Vector, Segment, Label, Evidence),
+        *(paint.Wish, paint.Decision, paint.Facts, events.Painted),
+    )
+    shape = {
+        f"{kind.__module__}.{kind.__name__}": [f"{each.name}: {each.type}" for each in fields(kind)] for kind in travels
+    }
+    digest = hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:16]
+    assert (messages.PROTOCOL, digest) == (1, "")

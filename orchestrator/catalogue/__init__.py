@@ -17,13 +17,13 @@ from typing import Any
 
 from orchestrator import files, shell
 from orchestrator.catalogue import seen
+from orchestrator.catalogue.layout import OPENED
 from orchestrator.errors import AudioToImageError, Misuse, ModelMissing
 from orchestrator.settings import Settings, shipped_models
 
 UNPINNED = "unknown"
 REINSTALL = "install the program anew: make clean demo"
 KINDS = {"speech": "speech_model", "picture": "model"}  # each with the setting that names one
-OPENED = ("unet.onnx", "Unet.mlmodelc", "UnetChunk1.mlmodelc", "Unet.mlpackage")  # stand in the folder that is opened
 
 
 @dataclass(frozen=True, kw_only=True)

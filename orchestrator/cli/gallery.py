@@ -15,7 +15,7 @@ from orchestrator.terminal import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from orchestrator.gallery import Gallery, Kept
+    from orchestrator.gallery import Gallery
 
 
 @commands.group()
@@ -29,10 +29,9 @@ def _gallery() -> Gallery:
     return Gallery(settings.load().gallery)
 
 
-def _list(pictures: Iterable[Kept], *, as_json: bool) -> None:
+def _list(pictures: Iterable[events.Kept], *, as_json: bool) -> None:
     for kept in pictures:
-        event = events.Kept(id=kept.id, path=kept.path, recipe=kept.recipe)
-        click.echo(event.to_json() if as_json else printable(f"{kept.id}  {kept.recipe.prompt}"))
+        click.echo(kept.to_json() if as_json else printable(f"{kept.id}  {kept.recipe.prompt}"))
 
 
 limit = click.option("--limit", type=click.IntRange(min=1), help="At most so many.")

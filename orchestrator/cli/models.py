@@ -101,7 +101,7 @@ def bundle(out: Path, names: tuple[str, ...]) -> int:
     """Write models that are here into one file, for a machine without a network."""
     from orchestrator.line import library
 
-    code = _show(library.carry(names, out, settings.load()))
+    code = _show(library.make_bundle(names, out, settings.load()))
     if code == 0:
         click.echo(out)
     return code
@@ -114,7 +114,7 @@ def add(file: Path, as_json: bool) -> int:
     """Bring in the models of a bundle; prints where they stand."""
     from orchestrator.line import library
 
-    return _show(library.add(file, settings.load()), as_json=as_json)
+    return _show(library.add_bundle(file, settings.load()), as_json=as_json)
 
 
 @models.command()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from orchestrator import catalogue
+from orchestrator import catalogue, hear, paint
 from orchestrator.choices import PaintEngine, choices
 from orchestrator.hear.speech import Task
 from orchestrator.worker import Call, Opening, RemoteEngine
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from orchestrator.sound import Samples
 
 
-class Hearer(RemoteEngine["hear.Facts"]):
+class Hearer(RemoteEngine[hear.Facts]):
     """A hearer in another process."""
 
     def hear(self, samples: Samples) -> Call[Meaning]:
         return self.call("hear", samples)
 
 
-class Painter(RemoteEngine["paint.Facts"]):
+class Painter(RemoteEngine[paint.Facts]):
     """A painter in another process."""
 
     def paint(self, wish: paint.Wish) -> Call[paint.Decision | Painted]:

@@ -58,12 +58,12 @@ def find_source(settings: Settings, image: str) -> Source | None:
 
 
 def make_recipe(order: Order, decision: Decision, facts: Facts, model: Chosen) -> Recipe:
-    """Return the recipe that all pictures of an order share, except for seed and time."""
+    """Return the recipe that all pictures of an order share, except for seed, time and source."""
     named = {each.name for each in fields(Recipe)}
     decided = {each.name: getattr(decision, each.name) for each in fields(decision) if each.name in named}
-    source = order.source
     return Recipe(
-        **decided | _heard(order.prompt),
+        **decided,
+        **_heard(order.prompt),
         model=model.name,
         model_revision=model.revision,
         model_digest=model.digest,
@@ -71,9 +71,6 @@ def make_recipe(order: Order, decision: Decision, facts: Facts, model: Chosen) -
         compute_unit=facts.compute_unit,
         threads=facts.threads,
         versions={"audio-to-image": __version__, "python": sys.version.split()[0]} | dict(facts.versions),
-        parent=source.parent if source else "",
-        parent_pixels=source.parent_pixels if source else "",
-        image=source.image if source else "",
     )
 
 

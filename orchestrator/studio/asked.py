@@ -17,7 +17,8 @@ from starlette.requests import Request
 
 from orchestrator import catalogue, files
 from orchestrator.errors import Misuse, ModelMissing
-from orchestrator.gallery import ID, Gallery, Kept
+from orchestrator.events import Kept
+from orchestrator.gallery import ID, Gallery
 from orchestrator.hear.speech import LANGUAGES
 from orchestrator.paint import COMPUTE_UNITS, PAINTERS, SAMPLERS, SPACINGS
 from orchestrator.settings import Settings, changed

@@ -15,8 +15,8 @@ from starlette.types import Receive
 
 from orchestrator import sound
 from orchestrator.errors import AudioToImageError, Misuse, NoSpeech, Unreadable
-from orchestrator.events import Event
-from orchestrator.gallery import Gallery, Kept
+from orchestrator.events import Event, Kept
+from orchestrator.gallery import Gallery
 from orchestrator.line import pipeline
 from orchestrator.line.engines import Line
 from orchestrator.line.order import Said, as_it_was, said_before

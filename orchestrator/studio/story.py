@@ -11,7 +11,6 @@ from typing import Any
 from orchestrator import events
 from orchestrator.errors import AudioToImageError
 from orchestrator.events import Event
-from orchestrator.gallery import Kept
 from orchestrator.picture import to_png
 from orchestrator.studio.answers import status_and_code
 
@@ -79,6 +78,6 @@ def failed(error: AudioToImageError) -> Told:
     return Told(name="failed", data={"event": "failed", "message": str(error), "hint": error.hint, "code": code})
 
 
-def picture(kept: events.Kept | Kept) -> dict[str, Any]:
+def picture(kept: events.Kept) -> dict[str, Any]:
     """Describe a picture: its recipe and its address."""
     return asdict(kept.recipe) | {"id": kept.id, "url": f"/v1/gallery/{kept.id}.png"}

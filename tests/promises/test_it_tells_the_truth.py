@@ -249,12 +249,14 @@ def test_a_wrong_device_and_an_empty_prompt_have_hints_that_work(person: Person,
 def test_a_picture_whose_parent_is_gone_is_painted_from_its_words_as_the_hint_says(person: Person) -> None:
     parent = person.gallery.keep(PIXELS, PLAIN)
     child = person.gallery.keep(
-        PIXELS, replace(PLAIN, prompt="it's a 'red' house", model="", engine="auto", strength=0.5), source=parent.path
+        PIXELS,
+        replace(PLAIN, prompt="it's a 'red' house", model="", engine="auto", strength=0.5),
+        source=person.gallery.source_of(parent.path),
     )
     parent.path.unlink()
     told = person.types("gallery", "repaint", child.id)
-    assert (told.code, "is not here as it was" in told.message) == (1, True)
-    command = told.hint.removeprefix("paint its words anew: ")
+    assert (told.code, "is gone or has changed" in told.message) == (1, True)
+    command = told.hint.removeprefix("paint from its words alone: ")
     painted = person.obeys(f"{command} --steps 1").strip()
     recipe = png.read_png(Path(painted))
     assert recipe

@@ -102,7 +102,7 @@ def test_what_doctor_does_not_find(tmp_path: Path, monkeypatch: Patch) -> None:
 
 def test_files_that_cannot_be_replaced_read_or_reached(tmp_path: Path, monkeypatch: Patch) -> None:
     os.mkfifo(tmp_path / "pipe.png")
-    raises("no file that could be replaced", lambda: files.write_whole(tmp_path / "pipe.png", b""), Misuse)
+    raises("is not a file that can be replaced", lambda: files.write_whole(tmp_path / "pipe.png", b""), Misuse)
     if Path("/proc/self/mem").exists():
         raises("cannot read /proc/self/mem", lambda: png.read_png(Path("/proc/self/mem")), Misuse)
     monkeypatch.setattr(tempfile, "TemporaryFile", fails(FileNotFoundError(2, "No usable temporary directory")))

@@ -1,4 +1,4 @@
-"""What a Core ML model takes, read from the model itself: a compiled model's metadata, or a package's specification."""
+"""Read the inputs of a Core ML model from its files: a compiled model's metadata, or a package's specification."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from orchestrator.errors import AudioToImageError
-from orchestrator.paint.graph import REPAIR, Port, short
+from orchestrator.runtime import REPAIR, Port, short
 
-# coremltools hands over float32 and int32; Core ML itself casts to half precision where the model wants it.
+# coremltools passes float32 and int32; Core ML itself casts to half precision where the model needs it.
 COMPILED_TYPES = {"Float16": np.float32, "Float32": np.float32, "Double": np.float32, "Int32": np.int32}
 PACKAGE_TYPES = {65552: np.float32, 65568: np.float32, 65600: np.float32, 131104: np.int32}
 
 
 def ports(path: Path) -> dict[str, Port]:
-    """Read names, shapes and types of a model's inputs."""
+    """Return the names, shapes and types of a model's inputs."""
     try:
         return _of_compiled(path) if path.suffix == ".mlmodelc" else _of_package(path)
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError) as error:
