@@ -35,8 +35,9 @@ def main() -> None:
 
 def ours(engine: str, folder: Path, steps: int, threads: int, enter: Callable[..., None]) -> None:
     """Paint with our engine."""
-    from orchestrator.paint import Request, open_painter
     from orchestrator.paint.guidance import Guide
+
+    from orchestrator.paint import Request, open_painter
 
     look = Guide.__call__
 
@@ -76,10 +77,10 @@ def diffusers(engine: str, folder: Path, steps: int, threads: int, enter: Callab
 def loop(steps: int) -> float:
     """Time a step of our loop at 64x64x4 with graphs that cost nothing."""
     import numpy as np
+    from orchestrator.paint.graph import Port
 
     from orchestrator.paint import Engine, Request
     from orchestrator.paint.description import Description
-    from orchestrator.paint.graph import Port
     from orchestrator.paint.latent import LatentPainter
 
     clip = Path(__file__).parent.parent / "tests" / "data" / "clip"

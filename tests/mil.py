@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from mil_operations import OPERATIONS
 from numpy.typing import NDArray
+from orchestrator.paint.graph import Port
 from torch import Tensor
 
 from orchestrator.paint import Engine
 from orchestrator.paint.description import Description
 from orchestrator.paint.folder import core_ml
-from orchestrator.paint.graph import Port
 from orchestrator.paint.latent import LatentPainter
 
 logging.getLogger("coremltools").setLevel(logging.CRITICAL)

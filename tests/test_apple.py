@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import numpy as np
@@ -97,13 +96,11 @@ def test_what_fails_is_its_last_line(painter: apple.ApplePainter, monkeypatch: p
 def test_stopping_the_iteration_ends_the_program(
     painter: apple.ApplePainter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PLAYED", 'echo $$ >"${0%/*}/pid"; exec sleep 60')
+    monkeypatch.setenv("PLAYED", 'echo $$ >"${0%/*}/pid"; exec sleep 3600')
     stream = painter.paint(WORDS)
     assert next(stream).pixels is None
     pid = int((tmp_path / "pid").read_text())
-    begun = time.monotonic()
     stream.close()  # type: ignore[attr-defined]
-    assert time.monotonic() - begun < 5
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 

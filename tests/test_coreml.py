@@ -14,10 +14,10 @@ import pytest
 import tiny
 from coremltools.converters.mil import Builder
 from coremltools.converters.mil.mil import types
+from orchestrator.paint.package import ports
 
 from orchestrator.errors import AudioToImageError
 from orchestrator.paint import Request, coreml, open_painter
-from orchestrator.paint.package import ports
 
 PIECES = {
     "TextEncoder": "text_encoder",

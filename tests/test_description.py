@@ -19,7 +19,7 @@ from serving import Server
 from starlette.routing import Route, WebSocketRoute
 
 from orchestrator.studio.app import ROUTES
-from orchestrator.studio.description import described
+from orchestrator.studio.description import openapi
 
 TRUE = [checks.not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 20
@@ -38,7 +38,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def quick() -> dict[str, Any]:
     """The description, but pictures take one step and come one at a time, and no other engine is begun for them."""
-    quick: dict[str, Any] = json.loads(json.dumps(described()))
+    quick: dict[str, Any] = json.loads(json.dumps(openapi()))
     for name in ("PictureWish", "PictureForm", "ImageWish", "EditForm"):
         schema = quick["components"]["schemas"][name]
         fields = schema["properties"]
@@ -62,7 +62,7 @@ def test_whatever_is_asked_the_answer_is_as_described(case: schemathesis.Case, s
 
 
 def test_the_server_tells_its_description(server: Server) -> None:
-    assert server.ask("GET", "/openapi.json").json() == json.loads(json.dumps(described()))
+    assert server.ask("GET", "/openapi.json").json() == json.loads(json.dumps(openapi()))
 
 
 def test_every_address_is_described_and_none_beside_them() -> None:
@@ -71,5 +71,5 @@ def test_every_address_is_described_and_none_beside_them() -> None:
         if isinstance(route, Route) and route.path != "/":
             answered |= {(route.path, method.lower()) for method in route.methods or () if method != "HEAD"}
         assert isinstance(route, Route | WebSocketRoute) or route.path == "/page"
-    told = {(path, method) for path, item in described()["paths"].items() for method in item if method != "parameters"}
+    told = {(path, method) for path, item in openapi()["paths"].items() for method in item if method != "parameters"}
     assert told == answered

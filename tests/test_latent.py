@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from orchestrator.paint.graph import Port
 
 from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.paint import Engine, Request
 from orchestrator.paint.description import Description
-from orchestrator.paint.graph import Port
 from orchestrator.paint.latent import LatentPainter
 from orchestrator.paint.pixels import fit
 

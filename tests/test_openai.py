@@ -15,7 +15,7 @@ from PIL import Image
 from serving import Server
 
 from orchestrator import sound
-from orchestrator.studio.openai.spoken import Spoken
+from orchestrator.studio.openai.transcript import Transcript
 
 SPOKEN = "paint a red sailboat on the sea at sunset"
 QUICK = {"steps": 2, "seed": 7}
@@ -235,7 +235,7 @@ def test_times_of_segments_become_cues() -> None:
     from orchestrator.events import Heard
     from orchestrator.hear.speech import Segment
 
-    spoken = Spoken(translated=False, seconds=4000.5)
+    spoken = Transcript(translated=False, seconds=4000.5)
     timed = (Segment(text=" a", start=0.0, end=1.25), Segment(text=" b", start=3661.0, end=3999.9996))
     spoken.hear(Heard(transcript="a b", language="en", segments=timed))
     srt = bytes(spoken.written("srt").body).decode()

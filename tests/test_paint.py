@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from orchestrator.paint.graph import Port, thread_count
 
 from orchestrator.errors import AudioToImageError, Misuse, ModelMissing
 from orchestrator.paint import MAX_SEED, PAINTERS, Request, open_painter
 from orchestrator.paint.description import Description
 from orchestrator.paint.folder import choose
-from orchestrator.paint.graph import Port, thread_count
 from orchestrator.paint.known import describe
 
 

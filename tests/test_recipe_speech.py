@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 from random import Random
@@ -20,16 +21,30 @@ torch = pytest.importorskip("torch")
 whisper = pytest.importorskip("pywhispercpp.model")
 
 
-needs_synthesisers = pytest.mark.skipif(
-    not all(map(shutil.which, ("espeak-ng", "flite", "festival"))) or importlib.util.find_spec("pyworld") is None,
-    reason="speaking needs espeak-ng, flite, festival and pyworld",
-)
-
-
 @pytest.fixture(autouse=True)
 def recipe_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(RECIPE))
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def synthesisers(recipe_on_path: None) -> None:
+    """Skip a test that speaks where a synthesiser or one of its voices is missing."""
+    from speak import FESTIVAL_VOICES, UNSEEN
+
+    missing = [name for name in ("espeak-ng", "flite", "festival") if not shutil.which(name)]
+    missing += ["pyworld"] if importlib.util.find_spec("pyworld") is None else []
+    if not missing:
+        needed = {*FESTIVAL_VOICES, *(voice.name for voice in UNSEEN.values() if voice.engine == "festival")}
+        missing = sorted(needed - festival_voices())
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+
+
+def festival_voices() -> set[str]:
+    """Return the names of the voices that festival can load."""
+    found = subprocess.run(["festival", "-b", "(print (voice.list))"], capture_output=True, text=True, check=False)
+    return set(found.stdout.strip().strip("()").split())
 
 
 def random_model() -> ModuleType:
@@ -122,7 +137,7 @@ def test_word_errors_count_each_kind_once() -> None:
     assert word_errors([], ["thank", "you"]) == 2
 
 
-@needs_synthesisers
+@pytest.mark.usefixtures("synthesisers")
 def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     import corpus
     import train_speech
@@ -149,7 +164,7 @@ def stop_after_first_save(save):  # type: ignore[no-untyped-def]
     return saving
 
 
-@needs_synthesisers
+@pytest.mark.usefixtures("synthesisers")
 def test_everything_from_speaking_to_judging_runs_at_toy_size(tmp_path: Path) -> None:
     import build_speech
     import judge_speech

@@ -8,11 +8,11 @@ from diffusers.schedulers import (
     scheduling_euler_ancestral_discrete,
     scheduling_lcm,
 )
+from orchestrator.paint.samplers import SAMPLERS, Eye
+from orchestrator.paint.schedule import plan, signal_powers
 
 from orchestrator.errors import Misuse
 from orchestrator.paint.description import Description
-from orchestrator.paint.samplers import SAMPLERS, Eye
-from orchestrator.paint.schedule import plan, signal_powers
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # torch beside numpy 2
 SHAPE = (4, 8, 8)

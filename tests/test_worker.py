@@ -72,7 +72,7 @@ def pid_of(engine: Counting) -> int:
     return pid
 
 
-def has_ended(pid: int, seconds: float = 20.0) -> bool:
+def has_ended(pid: int, seconds: float = 60.0) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         state = Path(f"/proc/{pid}/stat")

@@ -21,16 +21,17 @@ from starlette.types import ASGIApp
 
 from orchestrator import files, record
 from orchestrator.errors import AudioToImageError, Misuse
-from orchestrator.line.engines import Line
+from orchestrator.line.engines import ROLES, Line
 from orchestrator.settings import Settings
 from orchestrator.studio.app import app
 from orchestrator.studio.door import Door
-from orchestrator.studio.guard import serving
-from orchestrator.studio.guard.impatient import Impatient, ImpatientSocket
+from orchestrator.studio.guard import rules_for
 from orchestrator.studio.guard.rules import bracketed, is_loopback
+from orchestrator.studio.guard.timeouts import TimeoutHTTP, TimeoutWebSocket
 from orchestrator.studio.jobs import Jobs
-from orchestrator.studio.microphone import Microphone, pressed
+from orchestrator.studio.microphone import Microphone, press
 from orchestrator.studio.turns import Turns
+from orchestrator.worker import RemoteEngine
 from orchestrator.worker.messages import Press
 from orchestrator.worker.served import connect, private
 
@@ -52,13 +53,13 @@ class Serving:
 def serve(settings: Settings, begun: Callable[[Serving], None]) -> None:
     """Serve until somebody ends it."""
     token = settings.token or ("" if is_loopback(settings.host) else secrets.token_urlsafe(TOKEN_BYTES))
-    rules = replace(serving(settings.host, token), upload_bytes=settings.most_upload)
+    rules = replace(rules_for(settings.host, token), upload_bytes=settings.most_upload)
     with _alone(settings), _listening(settings) as listener:
         port = listener.getsockname()[1]
         url = f"http://{bracketed(settings.host)}:{port}/"
         recovered = record.recover(settings.recordings)
         jobs, microphone = Jobs(settings), Microphone()
-        turns = {kind: Turns(settings.idle) for kind in ("speech", "picture")}
+        turns = {role: Turns(settings.idle) for role in ROLES}
         with _door(settings, turns, jobs, microphone, url):
             begun(
                 Serving(
@@ -88,8 +89,8 @@ def _run(served: ASGIApp, listener: socket.socket, jobs: Jobs) -> None:
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # what a client sends wrongly is the client's news
     config = uvicorn.Config(
         served,
-        http=Impatient,
-        ws=ImpatientSocket,
+        http=TimeoutHTTP,
+        ws=TimeoutWebSocket,
         ws_max_size=MOST_MESSAGE,
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=LEAVING_SECONDS,
@@ -110,7 +111,7 @@ def _door(settings: Settings, turns: dict[str, Turns], jobs: Jobs, microphone: M
     def other(message: object) -> Generator[object]:
         if not isinstance(message, Press):
             raise Misuse(f"{message!r:.60} is not understood")
-        return pressed(microphone, jobs, message)
+        return press(microphone, jobs, message)
 
     door = Door(settings.socket, turns, other)
     door.open(url)
@@ -122,10 +123,12 @@ def _door(settings: Settings, turns: dict[str, Turns], jobs: Jobs, microphone: M
 
 
 def _warm(settings: Settings) -> None:
-    """Load both engines; what fails is told to whoever asks for a picture."""
-    with suppress(AudioToImageError), Line(settings) as line:
-        line.hearer.start()
-        line.painter.load()
+    """Load the engines side by side; the first job that needs one that failed will report it."""
+    with Line(settings) as line:
+        for load in (RemoteEngine.start, RemoteEngine.load):
+            for role in ROLES:
+                with suppress(AudioToImageError):
+                    load(line.engine(role))
 
 
 @contextmanager
