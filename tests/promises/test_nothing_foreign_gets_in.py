@@ -16,7 +16,7 @@ from often import often
 
 from orchestrator import shell
 from orchestrator.errors import AudioToImageError
-from orchestrator.paint.tokens import Tokenizing
+from orchestrator.paint.tokens import ClipTokenizer
 from orchestrator.settings import demo_models
 from orchestrator.sound import SAMPLE_RATE, read
 
@@ -98,7 +98,7 @@ def test_a_models_damaged_words_are_at_worst_one_clear_error(tmp_path: Path, rec
         (tmp_path / "vocab.json").write_bytes(damaged(whole["vocab.json"], words))
         (tmp_path / "merges.txt").write_bytes(damaged(whole["merges.txt"], merges))
         with suppress(AudioToImageError):
-            Tokenizing(tmp_path, length=28, padding=0)(prompt)
+            ClipTokenizer(tmp_path, length=28, padding=0)(prompt)
 
     hold()
     record_property("seen", f"{tried:,} damaged vocabularies, each given any words: nothing but clear errors")
