@@ -35,6 +35,8 @@ from microphone import Microphone  # noqa: E402 - from tests/
 from orchestrator import settings, sound  # noqa: E402
 from orchestrator.hear.speech import voice  # noqa: E402
 from orchestrator.line.engines import Line  # noqa: E402
+from orchestrator.line.order import make_wish  # noqa: E402
+from orchestrator.meaning import Words  # noqa: E402
 
 COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
 SEED = "4"

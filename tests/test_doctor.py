@@ -104,7 +104,7 @@ def test_a_crashing_runtime_is_one_finding_and_other_checks_still_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "onnxruntime.py").write_text("import os; os.abort()")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
     crashed = run_check("onnx runtime")
     assert crashed.state == "fail"
     assert crashed.text == "the onnx engine died (signal 6)"

@@ -25,6 +25,8 @@ from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.events import Kept
 from orchestrator.gallery import Gallery, folder, index
 
+pytestmark = pytest.mark.quick
+
 RANDOM = np.random.default_rng(0)
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user and to mount")
 

@@ -22,6 +22,8 @@ from orchestrator.errors import AudioToImageError, Cancelled, Misuse, ModelMissi
 from orchestrator.studio.guard import Rules, guarded, rules_for
 from orchestrator.studio.problems import HANDLERS, response
 
+pytestmark = pytest.mark.quick
+
 CHUNK = bytes(1 << 16)
 
 

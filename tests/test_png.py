@@ -19,6 +19,8 @@ from orchestrator import picture as png
 from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.recipe import MAX_BYTES, Recipe
 
+pytestmark = pytest.mark.quick
+
 PIXELS = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
 
 

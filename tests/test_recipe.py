@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from orchestrator.recipe import MAX_BYTES, NotARecipe, Recipe
 
+pytestmark = pytest.mark.quick
+
 PLAIN = Recipe(
     prompt="a red house by the sea",
     seed=7,

@@ -17,7 +17,7 @@ Decorator = Callable[[Verb], Verb]
 
 def setting(name: str, *short: str, **known: Any) -> Decorator[Any]:
     """Return the flag of a setting, with its type, values and help. Its value is None if it is not given."""
-    (kind,), choice = kinds()[name], choices(Settings)[name]
+    kind, choice = kinds()[name], choices(Settings)[name]
     flag = f"--{name.replace('_', '-')}"
     if kind is bool:
         return click.option(f"{flag}/--no-{flag[2:]}", default=None, help=choice.help, **known)

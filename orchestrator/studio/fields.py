@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from orchestrator import catalogue
 from orchestrator.choices import LANGUAGES, MAX_SEED, Choice, Hearing, PaintEngine, Painting, choices
 
 MOST_COUNT = 16  # pictures of one request
-MODELS = {setting: kind for kind, setting in catalogue.KINDS.items()}  # fields that name a model
 SERVER_ONLY = {"hearer", "batch"}  # chosen by the person who runs the server
 NARROWER: Mapping[str, Mapping[str, Any]] = {
     "count": {"most": MOST_COUNT},

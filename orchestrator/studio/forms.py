@@ -19,7 +19,7 @@ from orchestrator.errors import Misuse, ModelMissing
 from orchestrator.events import Kept
 from orchestrator.gallery import ID, Gallery
 from orchestrator.settings import Settings, changed
-from orchestrator.studio.fields import FIELDS, MODELS, MOST_COUNT
+from orchestrator.studio.fields import FIELDS, MOST_COUNT
 
 MOST_FIELDS = 100
 BLOCK_BYTES = 1 << 20
@@ -69,8 +69,8 @@ def apply(settings: Settings, fields: Mapping[str, Any]) -> Settings:
     given = {name: fields[name] for name in FIELDS if fields.get(name) not in EMPTY}
     for name, value in given.items():
         values = FIELDS[name].values
-        if name in MODELS:
-            _check_model(value, MODELS[name])
+        if name in catalogue.load().role_by_setting:
+            _check_model(value, catalogue.load().role_by_setting[name])
         elif values and value not in values:
             raise Misuse(f"{name} in {PLACE} cannot be {value!r:.60}", f"choose one of: {', '.join(values)}")
     result = changed(settings, given, PLACE)

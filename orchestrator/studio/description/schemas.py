@@ -12,7 +12,7 @@ from orchestrator.gallery import ID
 from orchestrator.recipe import Recipe
 from orchestrator.settings import Settings
 from orchestrator.studio import problems
-from orchestrator.studio.fields import FIELDS, MODELS, MOST_COUNT
+from orchestrator.studio.fields import FIELDS, MOST_COUNT
 from orchestrator.studio.openai import audio, images, transcript
 
 Schema = dict[str, Any]
@@ -63,8 +63,9 @@ def field(name: str) -> Schema:
     """Describe a field that sets a choice; null leaves the choice to the server."""
     known = FIELDS[name]
     about: Schema = {"description": known.help}
-    if name in MODELS:
-        models = [model.name for model in catalogue.load().models if model.kind == MODELS[name]]
+    roles = catalogue.load().role_by_setting
+    if name in roles:
+        models = [model.name for model in catalogue.load().models if model.kind == roles[name]]
         return about | {"enum": [*models, "demo", None]}
     if known.values:
         return about | {"enum": [*known.values, None]}
@@ -104,7 +105,7 @@ ENGINE = closed(
 STATUS = closed(
     {
         "version": TEXT,
-        "engines": closed({kind: named("Engine") for kind in catalogue.KINDS}),
+        "engines": closed({kind: named("Engine") for kind in catalogue.load().roles}),
         "listening": {"type": "boolean"},
         "jobs": closed({"running": WHOLE, "waiting": WHOLE, "most": WHOLE}),
         "choices": {

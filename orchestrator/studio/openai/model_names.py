@@ -30,7 +30,7 @@ def setting(kind: str, wanted: object, settings: Settings) -> dict[str, str]:
     if OPENAIS[kind].fullmatch(wanted) or wanted == _default(kind, settings):
         return {}
     if wanted in {chosen.name for chosen in catalogue.installed(settings) if chosen.kind == kind}:
-        return {catalogue.KINDS[kind]: wanted}
+        return {catalogue.load().roles[kind].setting: wanted}
     raise unknown(kind, wanted)
 
 
@@ -44,7 +44,7 @@ def unknown(kind: str, wanted: str) -> UnknownModel:
 def installed(settings: Settings) -> list[Mapping[str, Any]]:
     """Describe the installed models."""
     found = {chosen.name: chosen for chosen in catalogue.installed(settings)}
-    for kind in catalogue.KINDS:
+    for kind in catalogue.load().roles:
         try:
             chosen = catalogue.choose(kind, settings)
         except ModelMissing:

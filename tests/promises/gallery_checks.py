@@ -1,4 +1,4 @@
-"""A gallery's index, held to the gallery's files."""
+"""Checks that a gallery's index and its files agree."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import sqlite3
 from orchestrator.gallery import Gallery, index
 
 
-def hold_to_its_files(gallery: Gallery) -> None:
+def check_index_matches_files(gallery: Gallery) -> None:
+    """Assert that the index lists the files, that a rebuilt one is the same, and that no partial file is left."""
     listed = gallery.list()
     assert {each.path for each in listed} == set(gallery.folder.glob("*.png"))
     before = rows(gallery)

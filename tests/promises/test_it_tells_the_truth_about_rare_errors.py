@@ -1,4 +1,4 @@
-"""Errors that no other test provokes: each is one clear error with a hint, from the place that owns what failed."""
+"""Errors that are hard to provoke from the command line: each has a clear message and a hint."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ def fails(error: Exception) -> Callable[..., object]:
     return fail
 
 
-def test_models_that_are_not_there_or_cannot_be_read(tmp_path: Path, monkeypatch: Patch) -> None:
+def test_missing_and_unreadable_models(tmp_path: Path, monkeypatch: Patch) -> None:
     raises("cannot read the speech model", lambda: ggml.check(tmp_path))
-    raises("catalogue of models is damaged", lambda: catalogue.parsed(b"[[family"))
+    raises("catalogue of models is damaged", lambda: catalogue.parse(b"[[family"))
     monkeypatch.setattr(catalogue, "here", lambda *_: None)
     raises("there is no speech model here", lambda: catalogue.choose("speech", Settings(data=tmp_path)))
     monkeypatch.setattr(catalogue, "shipped_models", lambda: tmp_path)
@@ -69,7 +69,7 @@ def test_models_that_are_not_there_or_cannot_be_read(tmp_path: Path, monkeypatch
     raises("the hub has no two//slashes", lambda: hub.listing("two//slashes", ""))
 
 
-def test_output_that_finds_no_room() -> None:
+def test_a_full_disk_behind_standard_output() -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run([COMMAND, "models", "list"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, "the disk is full" in done.stderr, "Traceback" in done.stderr) == (1, True, False)
@@ -79,7 +79,9 @@ def test_output_that_finds_no_room() -> None:
     ("words", "message"),
     [(["--output", "one.png"], "one file for many pictures"), (["--once", "--now", "--confirm"], "needs a terminal")],
 )
-def test_talk_that_cannot_be(words: list[str], message: str, monkeypatch: Patch, capfd: pytest.CaptureFixture) -> None:
+def test_impossible_flags_of_talk(
+    words: list[str], message: str, monkeypatch: Patch, capfd: pytest.CaptureFixture
+) -> None:
     monkeypatch.setattr(sys, "argv", ["audio-to-image", "talk", *words])
     monkeypatch.setattr(
         "orchestrator.line.talking.Talk.sentence", lambda talk, *_: iter([talk._confirm("a red house")])
@@ -90,7 +92,7 @@ def test_talk_that_cannot_be(words: list[str], message: str, monkeypatch: Patch,
     assert message in capfd.readouterr().err
 
 
-def test_what_doctor_does_not_find(tmp_path: Path, monkeypatch: Patch) -> None:
+def test_what_doctor_reports_as_missing(tmp_path: Path, monkeypatch: Patch) -> None:
     program = tmp_path / "ffmpeg"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
@@ -102,7 +104,7 @@ def test_what_doctor_does_not_find(tmp_path: Path, monkeypatch: Patch) -> None:
     assert [each and (each.state, bool(each.hint)) for each in found.values()] == [("fail", True)] * 3
 
 
-def test_files_that_cannot_be_replaced_read_or_reached(tmp_path: Path, monkeypatch: Patch) -> None:
+def test_files_that_cannot_be_replaced_or_read(tmp_path: Path, monkeypatch: Patch) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     raises("is not a file that can be replaced", lambda: files.write_whole(tmp_path / "pipe.png", b""), Misuse)
     if Path("/proc/self/mem").exists():
@@ -111,7 +113,7 @@ def test_files_that_cannot_be_replaced_read_or_reached(tmp_path: Path, monkeypat
     raises("no place for temporary files", lambda: Child("speech"))
 
 
-def test_an_index_that_another_process_holds(tmp_path: Path, monkeypatch: Patch) -> None:
+def test_an_index_locked_by_another_process(tmp_path: Path, monkeypatch: Patch) -> None:
     gallery = Gallery(tmp_path / "gallery")
     kept = gallery.keep(np.zeros((8, 8, 3), np.uint8), PLAIN)
     monkeypatch.setattr(index, "BUSY_SECONDS", 0.05)
@@ -123,7 +125,7 @@ def test_an_index_that_another_process_holds(tmp_path: Path, monkeypatch: Patch)
         holder.close()
 
 
-def test_hearing_that_fails(monkeypatch: Patch) -> None:
+def test_speech_recognition_that_fails(monkeypatch: Patch) -> None:
     raises("not text", lambda: open_hearer(SPEECH, task=Task(initial_prompt="\udcff")), Misuse)
     hearer = open_hearer(SPEECH)
     monkeypatch.setattr(whisper.cpp, "whisper_full", lambda *_: 7)
@@ -132,7 +134,7 @@ def test_hearing_that_fails(monkeypatch: Patch) -> None:
     raises("only \\[MUSIC\\]", lambda: pipeline.cleaning("[MUSIC]"), NoSpeech)
 
 
-def test_a_recording_that_ffmpeg_gives_up(tmp_path: Path) -> None:
+def test_a_recording_on_which_ffmpeg_fails(tmp_path: Path) -> None:
     raises("after 1.0 s: it gave no reason", lambda: _raise(sound._undecodable(tmp_path / "a.wav", 16_000, b"")))
 
 
@@ -146,12 +148,12 @@ def _raise(error: AudioToImageError) -> None:
     raise error
 
 
-def test_programs_that_do_not_start_or_answer() -> None:
+def test_programs_that_do_not_start_or_do_not_answer() -> None:
     raises("cannot start nothing", lambda: shell.start(["/nowhere/nothing"]))
     raises("sleep did not answer", lambda: shell.run(["sleep", "5"], seconds=0.05))
 
 
-def test_engines_that_are_not_there(tmp_path: Path) -> None:
+def test_engines_that_have_gone(tmp_path: Path) -> None:
     for act in (Elsewhere.finish, lambda engine: engine._send("a question")):
         raises("engine is not there", lambda act=act: act(Elsewhere(Opening(name="speech", path="no:where"))))
     with pytest.raises(AudioToImageError, match="there is no engine"):
@@ -165,7 +167,7 @@ def test_engines_that_are_not_there(tmp_path: Path) -> None:
     raises("is not ours alone", lambda: private(tmp_path / "open"), Misuse)
 
 
-def test_graphs_that_are_something_else(tmp_path: Path, monkeypatch: Patch) -> None:
+def test_graphs_with_unexpected_inputs_or_outputs(tmp_path: Path, monkeypatch: Patch) -> None:
     description = Description.read(PICTURES)
     encoder = SimpleNamespace(inputs={"x": SimpleNamespace(shape=(1, 3, 8, 8), dtype=np.float32)})
     monkeypatch.setattr(autoencoder, "run", lambda *_, **__: np.zeros((1, 2, 3, 4), np.float32))
@@ -187,7 +189,7 @@ def test_graphs_that_are_something_else(tmp_path: Path, monkeypatch: Patch) -> N
     raises("Core ML cannot load .*: torn", lambda: runtime.open("vae_decoder"))
 
 
-def test_openvino_that_fails_or_is_not_there(tmp_path: Path, monkeypatch: Patch) -> None:
+def test_openvino_that_fails_or_is_not_installed(tmp_path: Path, monkeypatch: Patch) -> None:
     runtime = openvino.OpenVinoRuntime.__new__(openvino.OpenVinoRuntime)
     runtime.folder = tmp_path
     raises("has no unet.onnx", lambda: runtime.open("unet"))
