@@ -11,7 +11,7 @@ else
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 endif
 SHELL_FILES := pipeline.sh shortcut_install.sh .ci/run tests/system.sh
-PYTHON_FILES := orchestrator tests bench models download_model.py remove_parentheses.py
+PYTHON_FILES := orchestrator training tests bench models download_model.py remove_parentheses.py
 
 .PHONY: help demo test check format lock convert demo-models bench load promises soak clean
 
@@ -40,8 +40,8 @@ lock:  ## Remake requirements.lock (needs uv)
 
 convert: $(BIN)/installed-for-tests  ## Set up what `models convert` needs
 
-demo-models: $(BIN)/installed-for-tests  ## Make the demo models anew, from nothing (hours; QUICK=1: minutes, at toy size)
-	$(BIN)/python models/demo/recipe/make.py $(if $(QUICK),--quick)
+demo-models: $(BIN)/installed-for-tests  ## Train the demo models from nothing (hours; QUICK=1: minutes, at toy size)
+	$(BIN)/python -m training.demo.make $(if $(QUICK),--quick)
 
 bench: $(BIN)/installed-for-tests  ## Measure the engine and press-to-talk
 	$(BIN)/python bench/engine.py

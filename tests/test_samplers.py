@@ -1,13 +1,13 @@
-"""Samplers with a model that knows the answer: whatever the prediction and the spacing, the last latents are the answer."""
+"""Samplers with a model that knows the answer, which the last sample must be, whatever the prediction and spacing."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from orchestrator.paint.description import Description
 from orchestrator.paint.samplers import SAMPLERS, Eye
 from orchestrator.paint.schedule import Array, Level, plan
+
+from orchestrator.paint.description import Description
 
 pytestmark = pytest.mark.quick
 SHAPE = (4, 8, 8)
