@@ -1,4 +1,4 @@
-"""A real `serve` for tests: started as a person would, asked over HTTP, killed when the test wants."""
+"""A real `serve` for tests: started as a person would start it, used over HTTP, killed when the test wants."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,11 +19,11 @@ QUICK = {"steps": 2}
 
 
 class Server:
-    """A server that runs; `ask` it, read its `events`, `kill` it."""
+    """A running server: `ask` it, read its `events`, `kill` it."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, command: Sequence[str] = (COMMAND,)) -> None:
         self.process = subprocess.Popen(
-            [COMMAND, "serve", "--port", "0", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*command, "serve", "--port", "0", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         assert self.process.stdout
         self.address = self.process.stdout.readline().strip()
@@ -32,7 +32,7 @@ class Server:
         self.url, _, self.token = self.address.partition("?token=")
         self.url = self.url.rstrip("/")
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        self.client = httpx2.Client(base_url=self.url, timeout=30, headers=headers)
+        self.client = httpx2.Client(base_url=self.url, timeout=100, headers=headers)
 
     def ask(self, method: str, path: str, **how: Any) -> httpx2.Response:
         return self.client.request(method, path, **how)
@@ -58,11 +58,11 @@ class Server:
         """Find the processes that hold engines."""
         return [child for child in psutil.Process(self.process.pid).children() if _holds_an_engine(child)]
 
-    def until(self, true: Callable[[], object], seconds: float = 60) -> None:
-        """Wait until something is so."""
+    def until(self, true: Callable[[], object], seconds: float = 100) -> None:
+        """Wait until a condition holds."""
         end = time.monotonic() + seconds
         while not true():
-            assert time.monotonic() < end, "it has not become so"
+            assert time.monotonic() < end, "the condition does not hold"
             time.sleep(0.05)
 
     def warm(self) -> Server:
@@ -76,12 +76,12 @@ class Server:
         self.client.close()
 
     def end(self) -> tuple[int, str]:
-        """End it as a person does; tell its status and what it complained of."""
+        """End it as a person does; return its exit status and what it wrote to stderr."""
         self.client.close()
         complaints = ""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-            _, complaints = self.process.communicate(timeout=30)
+            _, complaints = self.process.communicate(timeout=100)
         return self.process.returncode, complaints
 
 
@@ -110,4 +110,4 @@ def _holds_an_engine(process: psutil.Process) -> bool:
     try:
         return any("orchestrator.worker" in word for word in process.cmdline())
     except psutil.Error:
-        return False  # it has just ended
+        return False  # the process has just ended

@@ -13,22 +13,42 @@ FLOORS = (
     {"cli"},
     {"terminal", "studio", "doctor", "mac"},
     {"line"},
+    {"convert"},
     {"record", "hear", "clean", "refine", "paint", "gallery", "worker"},
-    {"catalogue", "fetch", "convert"},
+<<<<<<< HEAD
+    {"diffusion"},
+    {"runtime"},
+    {"catalogue", "fetch"},
     {"events", "meaning", "recipe", "picture", "sound", "machine", "shell", "files", "settings", "choices", "errors"},
+=======
+    {"catalogue", "fetch", "convert"},
+    {
+        "events",
+        "meaning",
+        "recipe",
+        "picture",
+        "sound",
+        "machine",
+        "shell",
+        "files",
+        "settings",
+        "choices",
+        "typed",
+        "errors",
+    },
+>>>>>>> ground
 )
 # Within a floor: who may know whom.
 NEIGHBOURS = {
     "events": {"hear", "recipe"},  # for the types of what they tell
     "fetch": {"catalogue"},
-    "convert": {"paint"},  # writes the description that paint reads
     "picture": {"recipe", "files", "errors"},
     "sound": {"shell", "errors", "files"},
     "machine": {"shell", "errors"},
-    "recipe": {"errors"},
+    "recipe": {"errors", "typed"},
     "shell": {"errors"},
     "files": {"errors"},
-    "settings": {"choices", "errors"},
+    "settings": {"choices", "errors", "typed"},
     "choices": {"errors"},
 }
 

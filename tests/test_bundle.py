@@ -20,7 +20,7 @@ from orchestrator.fetch import bundle
 from orchestrator.settings import Settings
 
 WHOLE = {"on/unet.onnx": LARGE, "on/model.json": SMALL}
-CATALOGUE = Catalogue(models=(MODEL, replace(MODEL, name="second")), full={})
+CATALOGUE = Catalogue(models=(MODEL, replace(MODEL, name="second")), roles={})
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ def test_a_bundle_of_other_bytes_than_were_seen_is_refused(
 
 
 def test_a_published_sha1_is_checked_in_bundles_too(bundled: Path, elsewhere: Settings) -> None:
-    pinned = Catalogue(models=tuple(replace(model, sha1="0" * 40) for model in CATALOGUE.models), full={})
+    pinned = Catalogue(models=tuple(replace(model, sha1="0" * 40) for model in CATALOGUE.models), roles={})
     with pytest.raises(AudioToImageError, match="not the published one"):
         list(bundle.add(bundled, pinned, elsewhere))
     assert nothing_stands(elsewhere)

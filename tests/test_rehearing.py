@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from sounds import silence, speech
 
-from orchestrator.events import Painted
+from orchestrator.events import Drafted, Painted
 from orchestrator.hear import Facts
 from orchestrator.line.engines import Hearer, Painter
 from orchestrator.line.order import Order, Prompt
@@ -131,9 +131,10 @@ def moment(*, settled: bool, words: Words = HEARD) -> Any:
 
 def test_painting_begins_in_the_silence_and_is_taken_over_when_the_sentence_has_ended(painter: Painter) -> None:
     ahead = Ahead(painter, painting(20), drafts=False)
-    for _ in range(30):
+    list(ahead.consider(moment(settled=True)))
+    while not (ahead._call and ahead._call.ended):  # until all steps are here, though nobody has asked for the picture
         list(ahead.consider(moment(settled=True)))
-        time.sleep(0.02)
+        time.sleep(0.01)
     heard = replace(HEARD, evidence=Evidence(source="digest"))
     taken = ahead.take(Prompt(text="a red house", heard=heard, seconds=0.5))
     assert taken
@@ -169,10 +170,9 @@ def test_what_an_engine_that_died_had_painted_ahead_is_not_taken(painter: Painte
 
 def test_a_draft_shows_its_steps_and_ends_when_the_speech_pauses(painter: Painter) -> None:
     ahead = Ahead(painter, painting(1000), drafts=True)
-    drafted = []
-    for _ in range(20):
+    drafted: list[Drafted] = []
+    while not drafted:
         drafted += ahead.consider(moment(settled=False))
-        time.sleep(0.02)
-    assert drafted
+        time.sleep(0.01)
     list(ahead.consider(moment(settled=True)))
     assert ahead.take(Prompt(text="", heard=HEARD)) is None, "a draft is not the picture"

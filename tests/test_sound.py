@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sounds import noise, silence, small_disk, tones
 
-from orchestrator import shell, sound
+from orchestrator import files, shell, sound
 from orchestrator.errors import AudioToImageError, Misuse, NoSpeech
 from orchestrator.sound import SAMPLE_RATE, Samples
 
@@ -213,7 +213,7 @@ def test_standard_input_and_pipes_become_files(recording: Path, tmp_path: Path, 
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
     stored = sound.stored("-", tmp_path / "kept")
     assert stored.parent == tmp_path / "kept"
-    assert sound.sha256(stored) == hashlib.sha256(data).hexdigest()
+    assert files.sha256(stored) == hashlib.sha256(data).hexdigest()
     assert len(everything(stored)) == SAMPLE_RATE
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 from random import Random
@@ -20,15 +21,29 @@ torch = pytest.importorskip("torch")
 whisper = pytest.importorskip("pywhispercpp.model")
 
 
-needs_synthesisers = pytest.mark.skipif(
-    not all(map(shutil.which, ("espeak-ng", "flite", "festival"))) or importlib.util.find_spec("pyworld") is None,
-    reason="speaking needs espeak-ng, flite, festival and pyworld",
-)
-
-
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def synthesisers() -> None:
+    """Skip a test that speaks if a synthesiser or one of its voices is missing."""
+    from training.demo.speech.voices import FESTIVAL_VOICES, UNSEEN
+
+    missing = [name for name in ("espeak-ng", "flite", "festival") if not shutil.which(name)]
+    missing += ["pyworld"] if importlib.util.find_spec("pyworld") is None else []
+    if not missing:
+        needed = {*FESTIVAL_VOICES, *(voice.name for voice in UNSEEN.values() if voice.engine == "festival")}
+        missing = sorted(needed - festival_voices())
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+
+
+def festival_voices() -> set[str]:
+    """Return the names of the voices that festival can load."""
+    found = subprocess.run(["festival", "-b", "(print (voice.list))"], capture_output=True, text=True, check=False)
+    return set(found.stdout.strip().strip("()").split())
 
 
 def random_model() -> ModuleType:
@@ -121,7 +136,7 @@ def test_word_errors_count_each_kind_once() -> None:
     assert word_errors([], ["thank", "you"]) == 2
 
 
-@needs_synthesisers
+@pytest.mark.usefixtures("synthesisers")
 def test_a_stopped_training_resumes_with_the_same_result(tmp_path: Path) -> None:
     from training.demo.speech import corpus, train
 
@@ -147,7 +162,7 @@ def stop_after_first_save(save):  # type: ignore[no-untyped-def]
     return save_and_stop
 
 
-@needs_synthesisers
+@pytest.mark.usefixtures("synthesisers")
 def test_every_stage_runs_at_toy_size(tmp_path: Path) -> None:
     from training.demo import cards
     from training.demo.speech import build

@@ -163,8 +163,8 @@ class Gallery:
         with files.lock(files.make_folder(self.folder) / LOCK):
             index.discard(self.folder)
             index.migrate(self.folder)
-            with index.opened(self.folder) as rows, rows.together():
-                added = {path for path, recipe in on_disk.pictures(self.folder) if rows.add(path.name, recipe)}
+            with index.opened(self.folder) as rows:
+                added = on_disk.fill(self.folder, rows)
         return Rebuilt(pictures=len(added), skipped=tuple(sorted(set(self.folder.glob("*.png")) - added)))
 
     @contextmanager

@@ -17,7 +17,7 @@ from orchestrator.recipe import Recipe
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.+]+")
 SETTLED_NS = 3 * 10**9  # a later change gets another time stamp, also where a file system counts in steps of 2 s
-BATCH = 500  # rows written in one transaction
+BATCH = 500  # rows in one transaction: they fit into SQLite's cache, which is slow when it overflows
 
 
 def pictures(folder: Path) -> Iterator[tuple[Path, Recipe]]:
@@ -26,6 +26,13 @@ def pictures(folder: Path) -> Iterator[tuple[Path, Recipe]]:
         recipe = _recipe(folder / name)
         if recipe:
             yield folder / name, recipe
+
+
+def fill(folder: Path, rows: index.Index) -> set[Path]:
+    """Add a row for each picture to an empty index; return the pictures."""
+    listed = sorted(_png_names(_listed(folder)))
+    skipped = _add(folder, listed, rows)
+    return {folder / name for name in listed if name not in skipped}
 
 
 def heal(folder: Path, rows: index.Index) -> list[Path]:

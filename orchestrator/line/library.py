@@ -53,7 +53,7 @@ def _named(names: Iterable[str]) -> Iterator[Model]:
 
 def _full() -> tuple[Model, ...]:
     known = catalogue.load()
-    return known.full_models("speech")[0], known.full_models("picture")[0]
+    return tuple(known.full_models(role)[0] for role in known.roles)
 
 
 def _check_extra(model: Model, settings: Settings) -> None:

@@ -59,8 +59,8 @@ def find_source(settings: Settings, image: str) -> Source | None:
 
 def make_recipe(order: Order, decision: Decision, facts: Facts, model: Chosen) -> Recipe:
     """Return the recipe that all pictures of an order share, except for seed, time and source."""
-    named = {each.name for each in fields(Recipe)}
-    decided = {each.name: getattr(decision, each.name) for each in fields(decision) if each.name in named}
+    shared = {each.name for each in fields(Recipe)} - {"image"}  # a recipe has its digest, not its pixels
+    decided = {each.name: getattr(decision, each.name) for each in fields(decision) if each.name in shared}
     return Recipe(
         **decided,
         **_heard(order.prompt),

@@ -1,7 +1,7 @@
 """One engine, kept warm and shared: clients take turns with their calls.
 
-A turn lasts while its client calls again at once, and ends with a stream such as a painting. After a while without work,
-the engine is unloaded.
+A turn lasts while its client calls again at once, and ends with a stream such as a painting. After a while without
+work, the engine is unloaded.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ RUN = {  # the hint is a command: run it, and the first one works
     no_folder: "there is no folder .*new",
     damaged_index: "the gallery's index .*index.sqlite is damaged",
     later_index: "was made by a later version",
-    recording_in_the_way: "said.part.wav stands in the way",
+    recording_in_the_way: "said.part.wav is in the way",
 }
 
 

@@ -59,7 +59,7 @@ def fails(error: Exception) -> Callable[..., object]:
 
 def test_models_that_are_not_there_or_cannot_be_read(tmp_path: Path, monkeypatch: Patch) -> None:
     raises("cannot read the speech model", lambda: ggml.check(tmp_path))
-    raises("catalogue of models is damaged", lambda: catalogue.parsed(b"[[family"))
+    raises("catalogue of models is damaged", lambda: catalogue.parse(b"[[family"))
     monkeypatch.setattr(catalogue, "here", lambda *_: None)
     raises("there is no speech model here", lambda: catalogue.choose("speech", Settings(data=tmp_path)))
     monkeypatch.setattr(catalogue, "shipped_models", lambda: tmp_path)

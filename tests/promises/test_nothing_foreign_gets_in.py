@@ -43,7 +43,7 @@ def test_no_bytes_bring_more_than_one_clear_error(target: str, record_property: 
 def test_the_fuzzer_notices_what_is_not_clear(tmp_path: Path) -> None:
     pytest.importorskip("atheris", reason="atheris has no build for this Python")
     broken = tmp_path / "broken.py"
-    broken.write_text(FUZZ.read_text().replace("    catalogue.parsed(data)", "    int(data)"))
+    broken.write_text(FUZZ.read_text().replace("    catalogue.parse(data)", "    int(data)"))
     command = [sys.executable, broken, "catalogue", "--cases", "2000"]
     assert subprocess.run(command, capture_output=True, check=False).returncode != 0
 

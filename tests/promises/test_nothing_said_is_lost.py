@@ -23,7 +23,8 @@ import pytest
 from held import hold_to_its_files
 from microphone import Microphone, microphone
 from often import often
-from test_interrupts import left, living
+from test_interrupts import processes_with as living
+from test_interrupts import remaining_processes as left
 
 from orchestrator import picture as png
 from orchestrator.gallery import Gallery

@@ -1,6 +1,6 @@
-"""Whisper through whisper.cpp in this process: a piece of sound comes in, `Heard` goes out.
+"""Hear speech with whisper.cpp in this process.
 
-Run it in a worker: native code that fails takes its process along.
+Run it in a worker, because a crash in native code ends the process.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def hearer(model: SpeechModel, task: Task) -> Whisper:
 
 
 class Whisper:
-    """One model in memory. The binding's thin layer is used: its thick one drops return codes and spaces."""
+    """A whisper.cpp model. Uses pywhispercpp's low-level API, as the high-level one drops return codes and spaces."""
 
     def __init__(self, model: SpeechModel, task: Task) -> None:
         self.facts = Facts(engine=ENGINE, model=model.name, sample_rate=SAMPLE_RATE, longest=model.longest)
@@ -57,7 +57,7 @@ class Whisper:
         return self._words()
 
     def unload(self) -> None:
-        """Give the memory back."""
+        """Free the model's memory."""
         if self._context is not None:
             cpp.whisper_free(self._context)
         self._context = None
@@ -72,7 +72,7 @@ class Whisper:
         if self._task.initial_prompt:
             parameters.initial_prompt = self._task.initial_prompt
         if self._model.words:
-            parameters.temperature_inc = 0.0  # a small model in doubt has nothing better to offer
+            parameters.temperature_inc = 0.0  # retries do not help a small vocabulary
         return parameters
 
     def _words(self) -> Words:
@@ -98,7 +98,7 @@ class Whisper:
         return text, segment
 
     def _probability(self, index: int) -> float | None:
-        """Average over the words' tokens; those that mark time and the end say nothing about words."""
+        """Return the geometric mean over text tokens; timestamps and end-of-text do not count."""
         context = self._context
         tokens = range(cpp.whisper_full_n_tokens(context, index))
         words = [t for t in tokens if cpp.whisper_full_get_token_id(context, index, t) < self._model.end_of_text]

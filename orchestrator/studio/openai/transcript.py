@@ -1,4 +1,4 @@
-"""What was heard comes in; it goes out in the five forms that OpenAI's API knows, or as a stream."""
+"""A transcript in the five formats of OpenAI's API, or as a stream."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from typing import Any
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from orchestrator import events
-from orchestrator.hear.speech import Segment
-from orchestrator.studio.answers import told
-from orchestrator.studio.jobs import Job
+from orchestrator.meaning import Segment
+from orchestrator.studio import problems
+from orchestrator.studio.job import Job
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 
 
 @dataclass(kw_only=True)
-class Spoken:
-    """What a recording comes to."""
+class Transcript:
+    """What was said in a recording."""
 
     translated: bool
     seconds: float = 0.0
-    text: str = ""  # stays empty where nobody spoke
+    text: str = ""  # stays empty if nobody spoke
     language: str = ""
     segments: tuple[Segment, ...] = field(default=())
 
     def hear(self, heard: events.Heard) -> None:
-        """Take what was heard."""
+        """Set what was heard."""
         self.text, self.language, self.segments = heard.transcript, heard.language, heard.segments
 
-    def written(self, form: str) -> Response:
-        """Answer in one of the forms."""
-        match form:
+    def response(self, response_format: str) -> Response:
+        """Make the response in one of FORMATS."""
+        match response_format:
             case "text":
                 return PlainTextResponse(f"{self.text}\n")
             case "srt":
@@ -48,14 +48,14 @@ class Spoken:
 
     @property
     def cues(self) -> list[tuple[float, float, Segment]]:
-        """Give each segment with its times; where the model has none, one cue that lasts as long as the recording."""
+        """Return each segment with its times; one cue as long as the recording if the model gave no times."""
         timed = [
             (each.start, each.end, each) for each in self.segments if each.start is not None and each.end is not None
         ]
         if len(timed) == len(self.segments) or not self.text:
             return timed
-        sure = [each.probability for each in self.segments if each.probability]
-        whole = Segment(text=self.text, probability=math.prod(sure) ** (1 / len(sure)) if sure else None)
+        probabilities = [each.probability for each in self.segments if each.probability]
+        whole = Segment(text=self.text, probability=_mean(probabilities))
         return [(0.0, self.seconds, whole)]
 
     def _usage(self) -> dict[str, Any]:
@@ -72,20 +72,25 @@ class Spoken:
         }
 
 
-async def streamed(job: Job, spoken: Spoken) -> AsyncIterator[str]:
-    """Write words as server-sent events, as they are heard; a reader that leaves cancels the job."""
+async def stream(job: Job, transcript: Transcript) -> AsyncIterator[str]:
+    """Yield words as server-sent events while they are heard; a client that leaves cancels the job."""
     text = ""
     try:
-        async for event in job.story():
+        async for event in job.follow():
             if event.name == "words" and event.data["text"].startswith(text):
                 yield _sse("transcript.text.delta", delta=event.data["text"][len(text) :])
                 text = event.data["text"]
             elif event.name == "failed" and job.error:
-                yield f"event: error\ndata: {bytes(told(job.error).body).decode()}\n\n"
+                yield f"event: error\ndata: {bytes(problems.response(job.error).body).decode()}\n\n"
             elif event.name == "done":
-                yield _sse("transcript.text.done", text=spoken.text)
+                yield _sse("transcript.text.done", text=transcript.text)
     finally:
         job.cancel()
+
+
+def _mean(probabilities: list[float]) -> float | None:
+    """Return the geometric mean."""
+    return math.prod(probabilities) ** (1 / len(probabilities)) if probabilities else None
 
 
 def _sse(kind: str, **data: str) -> str:
@@ -93,7 +98,7 @@ def _sse(kind: str, **data: str) -> str:
 
 
 def _segment(number: int, start: float, end: float, segment: Segment) -> dict[str, Any]:
-    """Describe a segment; the voice detector found speech in it, so that none is improbable."""
+    """Describe a segment; the voice detector found speech in it, so `no_speech_prob` is 0."""
     text = segment.text.encode()
     return {
         "id": number,

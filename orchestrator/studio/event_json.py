@@ -1,4 +1,4 @@
-"""What the studio tells beside the line's own events, and how a page reads all of them: one JSON object each."""
+"""Events as clients read them: one JSON object each, over a WebSocket or as server-sent events."""
 
 from __future__ import annotations
 
@@ -12,35 +12,36 @@ from orchestrator import events
 from orchestrator.errors import AudioToImageError
 from orchestrator.events import Event
 from orchestrator.picture import to_png
-from orchestrator.studio.answers import status_and_code
+from orchestrator.studio.problems import status_and_code
 
-FLEETING = {"level", "painted", "drafted", "queued", "working"}  # the next one says it better
+SUPERSEDED = {"level", "painted", "drafted", "queued", "working"}  # of each, only the latest matters
+LAST = {"done", "failed"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted(Event):
-    """A job is taken on."""
+    """A job was accepted."""
 
     job: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Queued(Event):
-    """So many jobs come first."""
+    """How many jobs come first."""
 
     position: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Confirm(Event):
-    """Are these the words to paint?"""
+    """Ask whether these are the words to paint."""
 
     prompt: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
-    """An event as a page reads it."""
+class Message:
+    """An event as a client reads it."""
 
     name: str
     data: Mapping[str, Any]
@@ -53,8 +54,8 @@ class Told:
         return f"event: {self.name}\ndata: {self.to_json()}\n\n"
 
 
-def told(event: Event) -> Told:
-    """Tell an event to a page: what only a program can use is left out, previews become small pictures."""
+def message(event: Event) -> Message:
+    """Make the message of an event: without paths, with small pictures as previews."""
     data = json.loads(event.to_json())
     match event:
         case events.Painted() | events.Drafted():
@@ -64,18 +65,18 @@ def told(event: Event) -> Told:
             data = {"event": "kept", "picture": picture(event)}
         case events.Opened() | events.Recorded():
             del data["path"]
-    return Told(name=data["event"], data=data)
+    return Message(name=data["event"], data=data)
 
 
-def done(pictures: list[dict[str, Any]]) -> Told:
-    """Tell that a job has ended well."""
-    return Told(name="done", data={"event": "done", "pictures": pictures})
+def done(pictures: list[dict[str, Any]]) -> Message:
+    """Make the last message of a job that succeeded."""
+    return Message(name="done", data={"event": "done", "pictures": pictures})
 
 
-def failed(error: AudioToImageError) -> Told:
-    """Tell what a job failed of."""
+def failed(error: AudioToImageError) -> Message:
+    """Make the last message of a job that failed."""
     _, code = status_and_code(error)
-    return Told(name="failed", data={"event": "failed", "message": str(error), "hint": error.hint, "code": code})
+    return Message(name="failed", data={"event": "failed", "message": str(error), "hint": error.hint, "code": code})
 
 
 def picture(kept: events.Kept) -> dict[str, Any]:

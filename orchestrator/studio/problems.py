@@ -1,4 +1,4 @@
-"""What went wrong comes in; one JSON body goes out: OpenAI's form of an error, with our hint beside it."""
+"""Errors as HTTP responses, in the form of OpenAI's API with a hint added."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from orchestrator.errors import (
 
 
 class WrongField(Misuse):
-    """A field of a request cannot be as it is; the answer names it."""
+    """A field of a request is wrong; the response names it."""
 
     def __init__(self, param: str, message: str, hint: str = "") -> None:
         super().__init__(message, hint)
@@ -32,12 +32,12 @@ class WrongField(Misuse):
 
 
 class UnknownModel(WrongField, ModelMissing):
-    """There is no model of that name: in the words of OpenAI's API."""
+    """No model has that name; reported as OpenAI's API does."""
 
 
 RETRY_SECONDS = "2"
-CLIENT_LEFT = 499  # nginx's number for a client that did not wait
-# Which error is which status and code; the first that fits.
+CLIENT_LEFT = 499  # nginx's status for a client that closed its request
+# The status and code of each error; the first match counts.
 KNOWN: tuple[tuple[type[AudioToImageError], int, str], ...] = (
     (NoSpeech, 422, "no_speech"),
     (UnknownModel, 404, "model_not_found"),
@@ -53,30 +53,30 @@ KNOWN: tuple[tuple[type[AudioToImageError], int, str], ...] = (
 TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 HINTS = {400: "send what /openapi.json describes", 404: "every address is in /openapi.json"}
-BUG = "the terminal in which `audio-to-image serve` runs shows where"
+BUG = "the terminal that runs `audio-to-image serve` shows where"
 
 
 def problem(status: int, message: str, *, code: str, hint: str = "", param: str | None = None) -> JSONResponse:
-    """Answer with an error, in the form that OpenAI's clients read."""
+    """Make an error response that OpenAI's clients can read."""
     kind = TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
-    message = message.encode(errors="replace").decode()  # JSON may name halves of characters; UTF-8 cannot
+    message = message.encode(errors="replace").decode()  # JSON can name half of a surrogate pair; UTF-8 cannot
     error = {"message": message, "type": kind, "param": param, "code": code, "hint": hint}
     return JSONResponse({"error": error}, status_code=status)
 
 
 def status_and_code(error: AudioToImageError) -> tuple[int, str]:
-    """Find the HTTP status and the code that tell an error of ours."""
+    """Return the HTTP status and the code of an error."""
     return next((status, code) for kind, status, code in KNOWN if isinstance(error, kind))
 
 
-def recalled(code: str, message: str, hint: str) -> AudioToImageError:
-    """Make the error again that was told by its code."""
+def from_code(code: str, message: str, hint: str) -> AudioToImageError:
+    """Rebuild an error from its code."""
     kind = next((kind for kind, _, known in KNOWN if known == code), AudioToImageError)
     return kind(message, hint)
 
 
-def told(error: AudioToImageError) -> JSONResponse:
-    """Answer with an error of ours."""
+def response(error: AudioToImageError) -> JSONResponse:
+    """Make the response of an error."""
     status, code = status_and_code(error)
     param = error.param if isinstance(error, WrongField) else None
     answer = problem(status, str(error), code=code, hint=error.hint, param=param)
@@ -85,13 +85,13 @@ def told(error: AudioToImageError) -> JSONResponse:
     return answer
 
 
-async def _ours(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, AudioToImageError)  # noqa: S101  # the table below says so
-    return told(error)
+async def _known(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, AudioToImageError)  # noqa: S101 - see HANDLERS
+    return response(error)
 
 
-async def _starlettes(_request: Request, error: Exception) -> Response:
-    """Answer what Starlette refuses by itself: no such address, another method, a form that is none."""
+async def _refused(_request: Request, error: Exception) -> Response:
+    """Answer what Starlette refuses: an unknown address, a wrong method, a malformed form."""
     assert isinstance(error, HTTPException)  # noqa: S101
     status = error.status_code
     message = error.detail if error.detail else HTTPStatus(status).phrase
@@ -105,14 +105,14 @@ async def _left(_request: Request, _error: Exception) -> Response:
 
 
 async def _bug(_request: Request, error: Exception) -> Response:
-    """Answer a mistake in this program; Starlette raises it again, so that it is seen."""
-    return problem(500, f"a mistake in audio-to-image: {type(error).__name__}", code="failed", hint=BUG)
+    """Answer a bug; Starlette raises it again, so that it is logged."""
+    return problem(500, f"a bug in audio-to-image: {type(error).__name__}", code="failed", hint=BUG)
 
 
 # For Starlette(exception_handlers=...).
 HANDLERS: Mapping[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
-    AudioToImageError: _ours,
-    HTTPException: _starlettes,
+    AudioToImageError: _known,
+    HTTPException: _refused,
     ClientDisconnect: _left,
     Exception: _bug,
 }
