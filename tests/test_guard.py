@@ -7,6 +7,7 @@ import contextlib
 import json
 import socket
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -113,7 +114,7 @@ def ask(
         "query_string": query.encode(),
         "headers": raw,
     }
-    scope |= (
+    scope |= dict[str, Any](
         {"method": method} if kind == "http" else {"extensions": {"websocket.http.response": {}}, "subprotocols": []}
     )
 
@@ -123,7 +124,10 @@ def ask(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(guarded(small(), rules)(scope, receive, send))
+    async def serve() -> None:
+        await guarded(small(), rules)(scope, receive, send)
+
+    asyncio.run(serve())
     if sent[0]["type"] == "websocket.accept":
         return Answer(101, {}, b"")
     answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
@@ -153,7 +157,7 @@ def test_a_name_that_is_not_this_machines_is_refused(host: str) -> None:
 
 def test_beyond_this_machine_it_is_called_by_its_addresses_and_names() -> None:
     rules = serving("studio.lan", "secret")
-    key = {"authorization": "Bearer secret"}
+    key: dict[str, Any] = {"authorization": "Bearer secret"}
     for host in ("192.168.0.4:8765", "[fe80::1]:8765", "studio.lan", "localhost:8765", socket.gethostname()):
         assert ask(rules, host=host, **key).status == 200, host
     assert ask(rules, host="evil.example", **key).code == "wrong_host"
@@ -186,14 +190,18 @@ def test_another_sites_page_is_refused(origin: str, method: str, path: str, kind
 
 def test_the_own_page_is_served_also_through_a_tunnel() -> None:
     for port in ("8765", "9999"):
-        own = {"host": f"localhost:{port}", "origin": f"http://localhost:{port}", "sec-fetch-site": "same-origin"}
+        own: dict[str, Any] = {
+            "host": f"localhost:{port}",
+            "origin": f"http://localhost:{port}",
+            "sec-fetch-site": "same-origin",
+        }
         assert ask(HERE, "/count", "POST", b"abc", **own).body == b"3"
         assert ask(HERE, "/talk", kind="websocket", **own).status == 101
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "nonsense"])
 def test_another_site_may_link_to_the_page_and_nothing_else(site: str) -> None:
-    link = {"sec-fetch-site": site, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    link: dict[str, Any] = {"sec-fetch-site": site, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
     assert ask(HERE, **link).body == b"page"
     for path, method, kind, other in (
         ("/flood", "GET", "http", {}),
@@ -249,7 +257,7 @@ def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes() -> None:
     rules = Rules(words_bytes=100, upload_bytes=200)
     answer = ask(rules, "/count", "POST", content_length="101")
     assert (answer.status, answer.code) == (413, "too_large")
-    many = {"content_type": "multipart/form-data; boundary=x"}
+    many: dict[str, Any] = {"content_type": "multipart/form-data; boundary=x"}
     assert ask(rules, "/count", "POST", bytes(150), content_length="150", **many).body == b"150"
     assert ask(rules, "/count", "POST", content_length="201", **many).status == 413
 

@@ -183,7 +183,7 @@ def test_what_was_painted_ahead_of_other_words_is_not_taken(painter: PainterElse
 
 def test_a_draft_shows_its_steps_and_ends_when_the_speech_pauses(painter: PainterElsewhere) -> None:
     ahead = Ahead(pretended(painter, 10_000), drafts=True)
-    drafted = []
+    drafted: list[Any] = []
     for _ in range(20):
         drafted += ahead.consider(moment(settled=False))
         time.sleep(0.02)

@@ -99,7 +99,7 @@ def test_someone_speaks_while_they_speak(tmp_path: Path):
 @pytest.mark.parametrize("background", [silence(60), noise(60, 0.01)])
 def test_the_detector_sleeps_through_silence_and_steady_noise(background: Samples, monkeypatch: pytest.MonkeyPatch):
     voice, asked = Voice(), []
-    monkeypatch.setattr(voice, "_ask", lambda chunk: asked.append(chunk) or 0.0)
+    monkeypatch.setattr(voice, "_ask", lambda chunk: asked.append(chunk) or 0.0)  # type: ignore[func-returns-value]
     voice.listen(background)
     assert len(asked) < len(background) // CHUNK // 5
 

@@ -128,7 +128,7 @@ def test_an_engine_that_was_killed_is_found_by_who_asks_whether_it_has_loaded(co
 def test_stopping_the_iteration_stops_the_work(counter: Elsewhere, tmp_path: Path) -> None:
     stream = counter.stream("count", tmp_path / "mark", 10_000)
     assert next(stream) == 3
-    stream.close()
+    stream.close()  # type: ignore[attr-defined]  # it is a generator
     reached = int((tmp_path / "mark").read_text())
     assert reached < 20
     assert list(counter.stream("count", tmp_path / "mark", 5)) == [3, 4], "the engine takes the next request"

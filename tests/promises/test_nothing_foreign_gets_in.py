@@ -46,7 +46,7 @@ def test_the_fuzzer_finds_other_exceptions(tmp_path: Path) -> None:
     pytest.importorskip("atheris", reason="atheris has no build for this Python")
     broken = tmp_path / "broken.py"
     broken.write_text(FUZZ.read_text().replace("    catalogue.parsed(data)", "    int(data)"))
-    command = [sys.executable, broken, "catalogue", "--cases", "2000"]
+    command = [sys.executable, str(broken), "catalogue", "--cases", "2000"]
     assert subprocess.run(command, capture_output=True, check=False).returncode != 0
 
 
@@ -60,7 +60,7 @@ def damaged(content: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:
 def containers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder, tone = tmp_path_factory.mktemp("containers"), "sine=frequency=440:duration=0.3"
     for name, options in CONTAINERS.items():
-        command = [shell.ffmpeg(), "-v", "error", "-f", "lavfi", "-i", tone, *options, folder / f"sound.{name}"]
+        command = [shell.ffmpeg(), "-v", "error", "-f", "lavfi", "-i", tone, *options, str(folder / f"sound.{name}")]
         subprocess.run(command, check=True)
     return {name: (folder / f"sound.{name}").read_bytes() for name in CONTAINERS}
 
