@@ -1,4 +1,4 @@
-"""Samplers with a model that knows the answer, which the last sample must be, whatever the prediction and spacing."""
+"""Samplers with a model that knows the answer: they end at it, whatever the prediction and the spacing."""
 
 from __future__ import annotations
 
@@ -35,5 +35,3 @@ def test_a_model_that_knows_the_answer_is_believed(sampler: str, prediction: str
     laid = plan(description, sampler=sampler, spacing=spacing, steps=10)
     *_, last = SAMPLERS[sampler](knows(prediction), laid.begin(NOISE, None), laid.hops, lambda: NOISE)
     assert np.abs(last.clean - ANSWER).max() < 1e-3
-    left = laid.hops[-1].end
-    assert np.abs(last.latents - left.signal * ANSWER).max() <= 5 * left.noise + 1e-3

@@ -16,7 +16,7 @@ from repetitions import repetitions
 
 from orchestrator import shell
 from orchestrator.errors import AudioToImageError
-from orchestrator.paint.tokens import Tokenizing
+from orchestrator.paint.tokens import ClipTokenizer
 from orchestrator.settings import demo_models
 from orchestrator.sound import SAMPLE_RATE, read
 
@@ -100,7 +100,7 @@ def test_a_damaged_vocabulary_causes_at_most_a_clear_error(tmp_path: Path, recor
         (tmp_path / "vocab.json").write_bytes(damaged(whole["vocab.json"], words))
         (tmp_path / "merges.txt").write_bytes(damaged(whole["merges.txt"], merges))
         with suppress(AudioToImageError):
-            Tokenizing(tmp_path, length=28, padding=0)(prompt)
+            ClipTokenizer(tmp_path, length=28, padding=0)(prompt)
 
     check()
     record_property("seen", f"{tried:,} damaged vocabularies, each given any words: nothing but clear errors")
