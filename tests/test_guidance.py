@@ -9,6 +9,7 @@ from orchestrator.diffusion.guidance import Guided
 from orchestrator.diffusion.noise import Level
 from orchestrator.runtime import Port
 
+pytestmark = pytest.mark.quick
 LEVEL = Level(timestep=500.0, signal=0.8, noise=0.6)
 SHAPE = (2, 3)
 

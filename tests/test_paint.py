@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.choices import ENGINES, MAX_SEED
+from orchestrator.diffusion.noise import Betas
 from orchestrator.errors import AudioToImageError, Misuse, ModelMissing
 from orchestrator.paint import Wish, open_painter
 from orchestrator.paint.description import Description
@@ -95,6 +96,13 @@ def test_a_description_comes_back_from_its_file(tmp_path):
     whole.write(folder)
     assert Description.read(folder) == whole
     assert [path.name for path in folder.iterdir()] == ["model.json"]
+
+
+def test_a_description_makes_the_schedule_that_its_model_was_trained_with():
+    changes = {"beta_schedule": "linear", "zero_terminal_snr": True, "prediction": "v", "steps_offset": 0}
+    described = Description(**{**vars(DESCRIPTION), **changes, "train_steps": 500, "beta_start": 0.001})
+    wanted = Betas(start=0.001, end=0.012, scaled=False, zero_terminal_snr=True, train_steps=500, steps_offset=0)
+    assert described.schedule == wanted
 
 
 def test_fields_of_a_later_version_are_left_out(tmp_path):

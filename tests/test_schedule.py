@@ -5,11 +5,9 @@ import numpy as np
 import pytest
 import torch
 from diffusers.schedulers import scheduling_euler_ancestral_discrete, scheduling_lcm
-from hypothesis import given
-from hypothesis import strategies as st
 
 from orchestrator.diffusion.loop import SeededNoise, denoise, plan
-from orchestrator.diffusion.noise import BY_SIGMA, Betas, Level, Sigmas
+from orchestrator.diffusion.noise import Betas, Sigmas
 from orchestrator.diffusion.prediction import PREDICTIONS, Denoiser
 from orchestrator.diffusion.samplers import SAMPLERS
 from orchestrator.errors import Misuse
@@ -156,54 +154,12 @@ def test_a_schedule_by_sigmas_is_what_diffusers_edm_does(sampler, steps):
     assert largest_difference(mine, reference) < 1e-4
 
 
-@pytest.mark.parametrize("sampler", BY_SIGMA)
-def test_a_schedule_by_sigmas_starts_loudest_and_ends_clean(sampler):
-    laid = plan(Sigmas(), sampler=sampler, spacing="karras", steps=20)
-    sigmas = [step.start.sigma for step in laid.steps]
-    assert sigmas == sorted(sigmas, reverse=True)
-    assert abs(sigmas[0] - 160.0) < 1e-6  # 80 beside data of deviation 0.5
-    assert abs(sigmas[-1] - 0.004) < 1e-9
-    assert laid.steps[-1].end.noise == 0.0
-    assert abs(laid.init_noise_sigma - ((80**2 + 1) / (80**2 + 0.25)) ** 0.5) < 1e-12
-    assert abs(laid.steps[0].evaluated.timestep - np.log(80) / 4) < 1e-12
-
-
 @pytest.mark.parametrize("scaled", [False, True])
 @pytest.mark.parametrize("zero_terminal_snr", [False, True])
 def test_signal_powers_are_diffusers_own(scaled, zero_terminal_snr):
     schedule = Betas(start=0.00085, end=0.012, scaled=scaled, zero_terminal_snr=zero_terminal_snr)
     reference = configured(schedule, "v", "ddim", "leading").alphas_cumprod.numpy()
     assert np.abs(schedule.signal_powers - reference).max() < 2e-6  # float64 against float32; seen: 5.1e-7
-
-
-@pytest.mark.parametrize("prediction", PREDICTIONS)
-@given(st.floats(0.01, 1.55), st.integers(0, 99))
-def test_what_a_prediction_splits_adds_up_to_the_sample(prediction, angle, seed):
-    level = Level(timestep=1.0, signal=float(np.cos(angle)), noise=float(np.sin(angle)))
-    sample, output = SeededNoise([seed, seed + 1], SHAPE)()
-    denoised, noise = PREDICTIONS[prediction].split(output, sample, level)
-    assert np.abs(level.signal * denoised + level.noise * noise - sample).max() < 2e-5
-
-
-@pytest.mark.parametrize("prediction", PREDICTIONS)
-@given(st.floats(0.01, 1.55), st.integers(0, 99))
-def test_a_perfect_network_is_split_into_the_data_and_the_noise(prediction, angle, seed):
-    level = Level(timestep=1.0, signal=float(np.cos(angle)), noise=float(np.sin(angle)))
-    data, noise = SeededNoise([seed, seed + 1], SHAPE)().astype(np.float64)
-    v = level.signal * noise - level.noise * data
-    sample = level.signal * data + level.noise * noise
-    output = {"epsilon": noise, "v": v, "edm": -v}[prediction]
-    split = PREDICTIONS[prediction].split(output, sample, level)
-    assert np.abs(split[0] - data).max() < 1e-9
-    assert np.abs(split[1] - noise).max() < 1e-9
-
-
-@pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_row_does_not_depend_on_the_rows_beside_it(sampler):
-    laid = plan(SD, sampler=sampler, spacing="leading", steps=5)
-    together = [state.sample for state in denoise(laid, denoiser("v"), SeededNoise([1, 2, 3], SHAPE))]
-    alone = [state.sample[0] for state in denoise(laid, denoiser("v"), SeededNoise([2], SHAPE))]
-    assert all((both[1] == one).all() for both, one in zip(together, alone, strict=True))
 
 
 def test_pndm_calls_the_network_once_more_than_it_has_steps():

@@ -10,6 +10,7 @@ from orchestrator.paint.text import TextConditioner, TextEncoder, stacked
 from orchestrator.paint.tokens import ClipTokenizer
 from orchestrator.runtime import Port
 
+pytestmark = pytest.mark.quick
 CLIP = Path(__file__).parent / "data" / "clip"
 LENGTH = 12
 
