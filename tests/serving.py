@@ -1,4 +1,4 @@
-"""A real `serve` for tests: started as a person would, asked over HTTP, killed when the test wants."""
+"""A real `serve` process for tests, with an HTTP client."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ QUICK = {"steps": 2}
 
 
 class Server:
-    """A server that runs; `ask` it, read its `events`, `kill` it."""
+    """A running server: `ask` sends a request, `events` follows a job, `kill` ends it abruptly."""
 
     def __init__(self, *arguments: str) -> None:
         self.process = subprocess.Popen(
@@ -42,7 +42,7 @@ class Server:
 
     @contextmanager
     def events(self, **how: Any) -> Iterator[Iterator[dict[str, Any]]]:
-        """Follow a job as it happens."""
+        """Start a painting and yield its events as they happen."""
         headers = {"Accept": "text/event-stream"}
         with self.client.stream("POST", "/v1/pictures", headers=headers, **how) as response:
             assert response.status_code == 200, response.read()
@@ -55,14 +55,14 @@ class Server:
         return self.ask("GET", f"/v1/jobs/{wanted}").json()
 
     def workers(self) -> list[psutil.Process]:
-        """Find the processes that hold engines."""
+        """Return the processes that hold engines."""
         return [child for child in psutil.Process(self.process.pid).children() if _holds_an_engine(child)]
 
     def until(self, true: Callable[[], object], seconds: float = 60) -> None:
-        """Wait until something is so."""
+        """Wait until a condition is true."""
         end = time.monotonic() + seconds
         while not true():
-            assert time.monotonic() < end, "it has not become so"
+            assert time.monotonic() < end, "the condition did not become true"
             time.sleep(0.05)
 
     def warm(self) -> Server:
@@ -76,7 +76,7 @@ class Server:
         self.client.close()
 
     def end(self) -> tuple[int, str]:
-        """End it as a person does; tell its status and what it complained of."""
+        """Interrupt the server; return its exit status and its standard error."""
         self.client.close()
         complaints = ""
         if self.process.poll() is None:
