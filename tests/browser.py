@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocke
 
 __all__ = ["Visitor", "browser", "expect", "visit"]
 
-PATIENCE = 10_000  # milliseconds
+PATIENCE = 40_000  # milliseconds
 PHONE, LAPTOP = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
 
 

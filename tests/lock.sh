@@ -1,6 +1,7 @@
 #!/bin/sh
-# Writes requirements.lock: every version with its hashes, for Linux and macOS and every Python we support.
-# Its first part is the program's own, its second what the extras add; torch is installed apart, by version.
+# Write requirements.lock: all packages with hashes, for Linux, macOS and every supported Python.
+# The first part is for the program; "# extras: quick" adds what `make quick` needs, and "# extras: all" all other extras.
+# torch is installed separately.
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }
@@ -10,7 +11,7 @@ compile() {
         --no-emit-index-url --no-emit-find-links --quiet "$@"
 }
 
-# Print the entries of the second file that the first has not: an entry is a line at the margin and those indented below.
+# Print the entries of the second file that the first lacks; an entry is an unindented line and the indented lines below.
 added() { awk 'NR == FNR { if (/^[^ ]/) seen[$0] = 1; next } /^[^ ]/ { keep = !($0 in seen) } keep' "$1" "$2"; }
 
 main() {
@@ -18,12 +19,20 @@ main() {
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
     compile --output-file "$folder/core"
-    compile --extra convert --extra openvino --extra recipe --extra test --constraints "$folder/core" --no-emit-package torch --output-file "$folder/all"
+    compile --extra quick --constraints "$folder/core" --output-file "$folder/quick"
+    compile --extra convert --extra openvino --extra recipe --extra test --constraints "$folder/quick" --no-emit-package torch --output-file "$folder/all"
     if grep -q '^nvidia-' "$folder/all"; then
-        say "a dependency asks for torch and its CUDA packages: leave it out of the extras"
+        say "error: a dependency requires torch and its CUDA packages"
+        say "  try: remove it from the extras"
         exit 1
     fi
-    { cat "$folder/core"; echo "# extras"; added "$folder/core" "$folder/all"; } > requirements.lock
+    {
+        cat "$folder/core"
+        echo "# extras: quick"
+        added "$folder/core" "$folder/quick"
+        echo "# extras: all"
+        added "$folder/quick" "$folder/all"
+    } > requirements.lock
     say "requirements.lock: $(grep -c '==' requirements.lock) packages"
 }
 

@@ -33,9 +33,10 @@ class Microphone:
             subprocess.Popen(["paplay", "--raw", "--latency-msec=20", f"--device={SINK}", "/dev/zero"])
         )
 
-    def play(self, path: Path) -> None:
-        """Start playing a WAV file into the microphone."""
+    def play(self, path: Path) -> subprocess.Popen[bytes]:
+        """Start playing a WAV file into the microphone; the process ends with the sound."""
         self._players.append(subprocess.Popen(["paplay", f"--device={SINK}", str(path)]))
+        return self._players[-1]
 
     def close(self) -> None:
         for process in (*self._players, self.server):
@@ -43,7 +44,7 @@ class Microphone:
             process.wait()
 
     def _wait(self) -> None:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while subprocess.run(["pactl", "info"], capture_output=True, check=False).returncode:
             assert time.monotonic() < end, "pulseaudio does not answer"
             time.sleep(0.05)

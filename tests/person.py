@@ -12,6 +12,7 @@ import sys
 import termios
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -19,6 +20,8 @@ COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
 # The terminal becomes the program's controlling one, so that Ctrl-C and Ctrl-Z are signals.
 TAKE = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
 SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[_\]].*?(\x1b\\|\a)|[78=>])", re.DOTALL)
+METER = re.compile(r"[█░] +([0-9]+\.[0-9]) s")
+PATIENCE = 100.0  # seconds until something that should happen counts as failed, on a machine that is busy
 
 
 class Person:
@@ -46,7 +49,8 @@ class Person:
         self.process.wait()
         os.close(self._ours)
         for pid in self.company():
-            os.kill(pid, 9)
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(pid, 9)
 
     @property
     def mode(self) -> list[object]:
@@ -61,15 +65,22 @@ class Person:
     def press(self, keys: str) -> None:
         os.write(self._ours, keys.encode())
 
-    def see(self, text: str, seconds: float = 40.0) -> str:
-        """Look until a text has appeared since the last look; give back what was seen until its end."""
+    def see(self, text: str, seconds: float = PATIENCE) -> str:
+        """Wait until a text has appeared since the last call; return what was drawn up to its end."""
         end = time.monotonic() + seconds
         while (at := self.raw.find(text, self._seen)) < 0:
             assert self._look(end), f"{text!r} did not appear in:\n{self.raw[self._seen :]}"
         seen, self._seen = self.raw[self._seen : at + len(text)], at + len(text)
         return seen
 
-    def leave(self, seconds: float = 40.0) -> int:
+    def see_meter(self, recorded: float) -> None:
+        """Wait until the meter shows at least so many seconds: on a busy machine it does not show each tenth."""
+        end = time.monotonic() + PATIENCE
+        while not (found := [each for each in METER.finditer(self.raw, self._seen) if float(each[1]) >= recorded]):
+            assert self._look(end), f"{recorded} s were not recorded:\n{self.raw[self._seen :]}"
+        self._seen = found[0].end()
+
+    def leave(self, seconds: float = PATIENCE) -> int:
         """Look until the program has ended; tell its status."""
         end = time.monotonic() + seconds
         while self.process.poll() is None:
@@ -95,14 +106,14 @@ class Person:
                 continue
         return found
 
-    def alone(self, seconds: float = 6.0) -> bool:
+    def alone(self, seconds: float = PATIENCE) -> bool:
         """Tell whether all its processes end."""
         end = time.monotonic() + seconds
         while self.company() and time.monotonic() < end:
             time.sleep(0.05)
         return not self.company()
 
-    def engine(self, library: str, seconds: float = 20.0) -> int:
+    def engine(self, library: str, seconds: float = PATIENCE) -> int:
         """Find the process of its company that has loaded a library."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

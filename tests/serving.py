@@ -1,4 +1,4 @@
-"""A real `serve` process for tests, with an HTTP client."""
+"""A real `serve` for tests: started as a person would start it, used over HTTP, killed when the test wants."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,11 +19,11 @@ QUICK = {"steps": 2}
 
 
 class Server:
-    """A running server: `ask` sends a request, `events` follows a job, `kill` ends it abruptly."""
+    """A running server: `ask` it, read its `events`, `kill` it."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, command: Sequence[str] = (COMMAND,)) -> None:
         self.process = subprocess.Popen(
-            [COMMAND, "serve", "--port", "0", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*command, "serve", "--port", "0", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         assert self.process.stdout
         self.address = self.process.stdout.readline().strip()
@@ -32,7 +32,7 @@ class Server:
         self.url, _, self.token = self.address.partition("?token=")
         self.url = self.url.rstrip("/")
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        self.client = httpx2.Client(base_url=self.url, timeout=30, headers=headers)
+        self.client = httpx2.Client(base_url=self.url, timeout=100, headers=headers)
 
     def ask(self, method: str, path: str, **how: Any) -> httpx2.Response:
         return self.client.request(method, path, **how)
@@ -42,7 +42,7 @@ class Server:
 
     @contextmanager
     def events(self, **how: Any) -> Iterator[Iterator[dict[str, Any]]]:
-        """Start a painting and yield its events as they happen."""
+        """Follow a job as it happens."""
         headers = {"Accept": "text/event-stream"}
         with self.client.stream("POST", "/v1/pictures", headers=headers, **how) as response:
             assert response.status_code == 200, response.read()
@@ -55,14 +55,14 @@ class Server:
         return self.ask("GET", f"/v1/jobs/{wanted}").json()
 
     def workers(self) -> list[psutil.Process]:
-        """Return the processes that hold engines."""
+        """Find the processes that hold engines."""
         return [child for child in psutil.Process(self.process.pid).children() if _holds_an_engine(child)]
 
-    def until(self, true: Callable[[], object], seconds: float = 60) -> None:
-        """Wait until a condition is true."""
+    def until(self, true: Callable[[], object], seconds: float = 100) -> None:
+        """Wait until a condition holds."""
         end = time.monotonic() + seconds
         while not true():
-            assert time.monotonic() < end, "the condition did not become true"
+            assert time.monotonic() < end, "the condition does not hold"
             time.sleep(0.05)
 
     def warm(self) -> Server:
@@ -76,12 +76,12 @@ class Server:
         self.client.close()
 
     def end(self) -> tuple[int, str]:
-        """Interrupt the server; return its exit status and its standard error."""
+        """End it as a person does; return its exit status and what it wrote to stderr."""
         self.client.close()
         complaints = ""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-            _, complaints = self.process.communicate(timeout=30)
+            _, complaints = self.process.communicate(timeout=100)
         return self.process.returncode, complaints
 
 
@@ -110,4 +110,4 @@ def _holds_an_engine(process: psutil.Process) -> bool:
     try:
         return any("orchestrator.worker" in word for word in process.cmdline())
     except psutil.Error:
-        return False  # it has just ended
+        return False  # the process has just ended

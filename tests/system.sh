@@ -1,12 +1,13 @@
 #!/bin/sh
-# The system programs that the tests use.
+# The system programs and festival voices that the tests use.
 #
-#   sh tests/system.sh install          install them where that is ours to do, else name what is missing
+#   sh tests/system.sh install          install them as root on Debian and with Homebrew, else name what is missing
 #   sh tests/system.sh check FILE...    check shell files with ShellCheck and dash
 set -eu
 
 PROGRAMS="pulseaudio paplay espeak-ng flite festival shellcheck dash tmux setpriv chromium faketime strace ip"
-DEBIAN="pulseaudio pulseaudio-utils espeak-ng flite festival festvox-kallpc16k shellcheck dash tmux util-linux chromium faketime strace iproute2"
+VOICES="kal_diphone ked_diphone cmu_us_slt_arctic_hts" # of festival
+DEBIAN="pulseaudio pulseaudio-utils espeak-ng flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts shellcheck dash tmux util-linux chromium faketime strace iproute2"
 BREW="espeak-ng flite shellcheck dash tmux"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -14,6 +15,20 @@ say() { printf '%s\n' "$*" >&2; }
 missing() {
     for program in $PROGRAMS; do
         command -v "$program" > /dev/null || printf '%s ' "$program"
+    done
+    for voice in $VOICES; do
+        set -- /usr/share/festival/voices/*/"$voice"
+        [ -d "$1" ] || printf '%s ' "$voice"
+    done
+}
+
+# Install Debian packages; where one is not to be had, all the others.
+install_debian() {
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -qq update || true
+    apt-get -qq install -y --no-install-recommends "$@" && return
+    for package in "$@"; do
+        apt-get -qq install -y --no-install-recommends "$package" || say "apt-get could not install $package"
     done
 }
 
@@ -25,8 +40,7 @@ install() {
     elif command -v apt-get > /dev/null && [ "$(id -u)" = 0 ]; then
         say "Installing system programs for the tests ..."
         # shellcheck disable=SC2086
-        { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $DEBIAN; } \
-            > /dev/null || say "apt-get could not install all of: $DEBIAN"
+        install_debian $DEBIAN > /dev/null
     fi
     left=$(missing)
     [ -z "$left" ] || say "Missing: $left- the tests that need them are skipped. On Debian: sudo apt-get install $DEBIAN"

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.quick
+
 PACKAGE = Path(__file__).parent.parent / "orchestrator"
 # From the top down. A room imports from the floors below its own, and from no neighbour on its floor.
 FLOORS = (
@@ -25,7 +27,7 @@ FLOORS = (
     {"picture", "machine"},
     {"recipe", "sound"},
     {"meaning", "shell", "files", "settings"},
-    {"choices"},
+    {"choices", "typed"},
     {"errors"},
 )
 OUTSIDE = {"training", "models", "bench", "tests"}

@@ -47,7 +47,7 @@ class Page:
     def until(self, *names: str) -> dict[str, Any]:
         """Read on until one of these is told."""
         while True:
-            told = json.loads(self.connection.recv(timeout=30))
+            told = json.loads(self.connection.recv(timeout=100))
             self.told.append(told)
             if told["event"] in names:
                 return told
@@ -140,7 +140,7 @@ def test_a_page_that_leaves_cancels_what_it_began(served: Server, recording: Pat
         page.do("listen", steps=400)
         page.speak(recording)
         page.until("painted")
-    served.until(lambda: served.status()["jobs"]["running"] == 0, 20)
+    served.until(lambda: served.status()["jobs"]["running"] == 0)
     assert served.paint(prompt="a tree").status_code == 200
 
 
@@ -200,19 +200,26 @@ def pressed() -> subprocess.Popen[str]:
     )
 
 
+def more_recorded(size: int) -> Callable[[], bool]:
+    """Return a check for so many more bytes of the recording in progress."""
+    (part,) = (Path(os.environ["AUDIO_TO_IMAGE_DATA"]) / "recordings").glob("*.part.wav")
+    before = part.stat().st_size
+    return lambda: part.stat().st_size >= before + size
+
+
 def test_a_shortcuts_second_press_ends_what_the_first_began(
     microphone: Microphone, serve: Callable[..., Server], recording: Path
 ) -> None:
-    server = serve().warm()
+    server = serve(silence=60, seconds=60).warm()
     first = pressed()
     server.until(lambda: server.status()["listening"])
-    microphone.play(recording)
-    time.sleep(3.2)
+    microphone.play(recording).wait()
+    server.until(more_recorded(16_000))  # what was played last has arrived
     second = pressed()
-    out, complaints = second.communicate(timeout=30)
+    out, complaints = second.communicate(timeout=100)
     assert (second.returncode, out) == (0, ""), complaints
     assert "stopped listening" in complaints
-    out, complaints = first.communicate(timeout=30)
+    out, complaints = first.communicate(timeout=100)
     assert first.returncode == 0, complaints
     assert Path(out.strip()).is_file()
     assert "red sailboat" in complaints
@@ -220,4 +227,4 @@ def test_a_shortcuts_second_press_ends_what_the_first_began(
     server.until(lambda: server.status()["listening"])
     third.kill()  # whoever pressed has gone: nobody listens for nobody
     third.communicate()
-    server.until(lambda: not server.status()["listening"], 10)
+    server.until(lambda: not server.status()["listening"])

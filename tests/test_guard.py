@@ -20,8 +20,10 @@ from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from orchestrator.errors import AudioToImageError, Cancelled, Misuse, ModelMissing, NoSpeech
-from orchestrator.studio.answers import HANDLERS, told
-from orchestrator.studio.guard import Rules, guarded, serving
+from orchestrator.studio.guard import Rules, guarded, rules_for
+from orchestrator.studio.problems import HANDLERS, response
+
+pytestmark = pytest.mark.quick
 
 CHUNK = bytes(1 << 16)
 
@@ -134,8 +136,8 @@ def ask(
     return Answer(sent[0]["status"], answered, b"".join(each["body"] for each in sent[1:]))
 
 
-HERE = serving("127.0.0.1")
-ABROAD = serving("0.0.0.0", "Schlüssel")  # noqa: S104
+HERE = rules_for("127.0.0.1")
+ABROAD = rules_for("0.0.0.0", "Schlüssel")  # noqa: S104
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8765", "LocalHost:9", "127.0.0.1:8765", "[::1]:8765"])
@@ -156,8 +158,8 @@ def test_a_name_that_is_not_this_machines_is_refused(host: str) -> None:
 
 
 def test_beyond_this_machine_it_is_called_by_its_addresses_and_names() -> None:
-    rules = serving("studio.lan", "secret")
-    key: dict[str, Any] = {"authorization": "Bearer secret"}
+    rules = rules_for("studio.lan", "secret")
+    key = {"authorization": "Bearer secret"}
     for host in ("192.168.0.4:8765", "[fe80::1]:8765", "studio.lan", "localhost:8765", socket.gethostname()):
         assert ask(rules, host=host, **key).status == 200, host
     assert ask(rules, host="evil.example", **key).code == "wrong_host"
@@ -165,9 +167,9 @@ def test_beyond_this_machine_it_is_called_by_its_addresses_and_names() -> None:
 
 def test_beyond_this_machine_there_is_no_serving_without_a_token() -> None:
     with pytest.raises(Misuse, match="token"):
-        serving("192.168.0.4")
+        rules_for("192.168.0.4")
     for host in ("127.0.0.1", "::1", "localhost"):
-        assert not serving(host).addresses
+        assert not rules_for(host).addresses
 
 
 @pytest.mark.parametrize(
@@ -243,7 +245,7 @@ def test_the_first_visit_leaves_a_cookie_and_no_token_in_the_address() -> None:
     assert ask(ABROAD, cookie=cookie).body == b"page"
     assert ask(ABROAD, "/talk", kind="websocket", cookie=cookie).status == 101
     assert ask(ABROAD, cookie=cookie[:-1] + "x").status == 401
-    assert ask(serving("0.0.0.0", "another"), cookie=cookie).status == 401  # noqa: S104
+    assert ask(rules_for("0.0.0.0", "another"), cookie=cookie).status == 401  # noqa: S104
 
 
 @given(st.binary(max_size=40))
@@ -307,6 +309,6 @@ ERRORS = (
 def test_each_error_of_ours_has_its_status_and_keeps_its_hint(
     error: type[AudioToImageError], status: int, code: str
 ) -> None:
-    answer = told(error("what \ud800 failed", "what repairs it"))
+    answer = response(error("what \ud800 failed", "what repairs it"))
     body = json.loads(bytes(answer.body))["error"]
     assert (answer.status_code, body["code"], body["hint"]) == (status, code, "what repairs it")

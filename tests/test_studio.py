@@ -232,7 +232,7 @@ def test_what_a_killed_server_left_undone_is_told_by_the_next(serve: Callable[..
         assert next(each for each in events if each["event"] == "painted")
         workers = server.workers()
         server.kill()
-    psutil.wait_procs(workers, timeout=10)
+    psutil.wait_procs(workers, timeout=60)
     assert not [each for each in workers if each.is_running()], "engines outlived their server"
     server = serve()
     told = server.job(job)
@@ -312,7 +312,7 @@ def test_ctrl_c_ends_it_in_peace_even_in_the_middle_of_a_picture(serve: Callable
     code, complaints = server.end()
     assert code == 0, complaints
     assert "Traceback" not in complaints
-    psutil.wait_procs(workers, timeout=10)
+    psutil.wait_procs(workers, timeout=60)
     assert not [each for each in workers if each.is_running()]
 
 

@@ -1,4 +1,4 @@
-"""The verbs about this machine: devices, completion."""
+"""The verbs `devices` and `completion`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROGRAM = "audio-to-image"
 @click.command()
 @options.as_json
 def devices(as_json: bool) -> None:
-    """List the microphones with the id that --device takes."""
+    """List microphones, with the ids that --device takes."""
     from orchestrator.record import devices as microphones
 
     for each in microphones():
@@ -27,7 +27,7 @@ def devices(as_json: bool) -> None:
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print what makes a shell complete our words: eval "$(audio-to-image completion bash)"."""
+    """Print the completion script for a shell. To use it: eval "$(audio-to-image completion bash)"."""
     complete = get_completion_class(shell)
     if complete:
         commands = click.get_current_context().find_root().command

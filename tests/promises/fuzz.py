@@ -122,7 +122,7 @@ def read_settings(data: bytes, folder: Path) -> None:
     path.write_bytes(data)
     with suppress(AudioToImageError):
         chosen = settings.load(environment={})
-        for kind in catalogue.KINDS:
+        for kind in catalogue.load().roles:
             with suppress(AudioToImageError):
                 catalogue.choose(kind, chosen)
     name, _, value = data.decode(errors="replace").replace("\0", "").partition("=")
@@ -130,7 +130,7 @@ def read_settings(data: bytes, folder: Path) -> None:
 
 
 def read_catalogue(data: bytes, _folder: Path) -> None:
-    catalogue.parsed(data)
+    catalogue.parse(data)
 
 
 def with_correct_checksums(data: bytes) -> bytes:

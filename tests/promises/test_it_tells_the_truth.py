@@ -111,7 +111,7 @@ RUN = {  # the hint is a command that makes the failed one work
     no_folder: "there is no folder .*new",
     damaged_index: "the gallery's index .*index.sqlite is damaged",
     later_index: "was made by a later version",
-    recording_in_the_way: "said.part.wav stands in the way",
+    recording_in_the_way: "said.part.wav is in the way",
 }
 
 
@@ -248,12 +248,14 @@ def test_the_hints_for_a_wrong_device_and_no_prompt_work(command_line: CommandLi
 def test_the_hint_for_a_picture_without_its_parent_repaints_it_from_words(command_line: CommandLine) -> None:
     parent = command_line.gallery.keep(PIXELS, PLAIN)
     child = command_line.gallery.keep(
-        PIXELS, replace(PLAIN, prompt="it's a 'red' house", model="", engine="auto", strength=0.5), source=parent.path
+        PIXELS,
+        replace(PLAIN, prompt="it's a 'red' house", model="", engine="auto", strength=0.5),
+        source=command_line.gallery.source_of(parent.path),
     )
     parent.path.unlink()
     outcome = command_line.run("gallery", "repaint", child.id)
-    assert (outcome.code, "is not here as it was" in outcome.message) == (1, True)
-    command = outcome.hint.removeprefix("paint its words anew: ")
+    assert (outcome.code, "is gone or has changed" in outcome.message) == (1, True)
+    command = outcome.hint.removeprefix("paint from its words alone: ")
     painted = command_line.follow(f"{command} --steps 1").strip()
     recipe = png.read_png(Path(painted))
     assert recipe

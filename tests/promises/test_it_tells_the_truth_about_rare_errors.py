@@ -31,9 +31,11 @@ from orchestrator.fetch import hub
 from orchestrator.gallery import Gallery, index
 from orchestrator.hear.speech import Task, ggml, open_hearer, whisper
 from orchestrator.line import pipeline
-from orchestrator.paint import autoencoder, coreml, onnx, openvino
+from orchestrator.paint import autoencoder, coreml
 from orchestrator.paint.description import Description
 from orchestrator.record import Device, microphone
+from orchestrator.runtime import coreml as core_ml_runtime
+from orchestrator.runtime import onnx, openvino
 from orchestrator.settings import Settings, demo_models
 from orchestrator.studio import _unbound, asked
 from orchestrator.worker import Elsewhere, Opening
@@ -66,7 +68,7 @@ def _any(**attributes: object) -> Any:
 
 def test_missing_and_unreadable_models(tmp_path: Path, monkeypatch: Patch) -> None:
     raises("cannot read the speech model", lambda: ggml.check(tmp_path))
-    raises("catalogue of models is damaged", lambda: catalogue.parsed(b"[[family"))
+    raises("catalogue of models is damaged", lambda: catalogue.parse(b"[[family"))
     monkeypatch.setattr(catalogue, "here", lambda *_: None)
     raises("there is no speech model here", lambda: catalogue.choose("speech", Settings(data=tmp_path)))
     monkeypatch.setattr(catalogue, "shipped_models", lambda: tmp_path)
@@ -111,7 +113,7 @@ def test_what_doctor_reports_as_missing(tmp_path: Path, monkeypatch: Patch) -> N
 
 def test_files_that_cannot_be_replaced_or_read(tmp_path: Path, monkeypatch: Patch) -> None:
     os.mkfifo(tmp_path / "pipe.png")
-    raises("no file that could be replaced", lambda: files.write_whole(tmp_path / "pipe.png", b""), Misuse)
+    raises("is not a file that can be replaced", lambda: files.write_whole(tmp_path / "pipe.png", b""), Misuse)
     if Path("/proc/self/mem").exists():
         raises("cannot read /proc/self/mem", lambda: png.read_png(Path("/proc/self/mem")), Misuse)
     monkeypatch.setattr(tempfile, "TemporaryFile", fails(FileNotFoundError(2, "No usable temporary directory")))
@@ -179,15 +181,17 @@ def test_graphs_with_unexpected_inputs_or_outputs(tmp_path: Path, monkeypatch: P
     monkeypatch.setattr(autoencoder, "fitted", lambda array, _: array)
     pixels = np.zeros((8, 8, 3), np.uint8)
     raises("no mean and variance", lambda: autoencoder.encode(encoder, description, pixels))
-    raises("which no model of ours does", lambda: onnx._port(SimpleNamespace(name="x", type="tensor(string)")))
-    raises("has no Unet", lambda: coreml._describe(tmp_path))
-    monkeypatch.setattr(coreml, "core_ml", lambda *_: tmp_path / "Unet.mlpackage")
+    raises("which is not supported", lambda: onnx._port(SimpleNamespace(name="x", type="tensor(string)")))
+    raises("has no Unet", lambda: coreml._description(tmp_path))
+    monkeypatch.setattr(coreml, "core_ml_files", lambda *_: (tmp_path / "Unet.mlpackage",))
     monkeypatch.setattr(coreml, "ports", lambda _: {"words": None})
-    raises("is something else", lambda: coreml._describe(tmp_path))
+    raises("is something else", lambda: coreml._description(tmp_path))
     torn = SimpleNamespace(
         ComputeUnit={"CPU_ONLY": 0}, models=SimpleNamespace(CompiledMLModel=fails(RuntimeError("torn")))
     )
-    runtime = coreml.CoreMLRuntime(tmp_path, _any(compute_unit="cpu"), torn)
+    files = {"vae_decoder": (tmp_path / "VAEDecoder.mlpackage",)}
+    runtime = core_ml_runtime.CoreMLRuntime(tmp_path, files, torn, compute_unit="cpu", units={})
+    monkeypatch.setattr(core_ml_runtime, "ports", lambda _: {})
     monkeypatch.setattr(runtime, "_compiled", lambda path: path)
     raises("Core ML cannot load .*: torn", lambda: runtime.open("vae_decoder"))
 
@@ -199,7 +203,7 @@ def test_openvino_that_fails_or_is_not_installed(tmp_path: Path, monkeypatch: Pa
     request = SimpleNamespace(infer=fails(RuntimeError("torn")))
     model = SimpleNamespace(create_infer_request=lambda: request, outputs=[], inputs=[])
     monkeypatch.setattr(openvino, "find_spec", lambda _: None)
-    raises("not installed", lambda: openvino.painter(tmp_path, compute_unit="auto", threads=1))
+    raises("not installed", lambda: openvino.OpenVinoRuntime(tmp_path, compute_unit="auto", threads=1))
     raises("failed in OpenVINO", openvino.OpenVinoGraph(model, tmp_path / "unet.onnx"))
 
 

@@ -18,9 +18,10 @@ from orchestrator.events import Event
 from orchestrator.line.engines import Line
 from orchestrator.settings import Settings
 from orchestrator.studio.app import app
-from orchestrator.studio.asked import HEARING, PAINTING
-from orchestrator.studio.guard import serving
-from orchestrator.studio.jobs import Job, Jobs
+from orchestrator.studio.fields import HEARING, PAINTING
+from orchestrator.studio.guard import rules_for
+from orchestrator.studio.job import Job
+from orchestrator.studio.jobs import Jobs
 from orchestrator.studio.microphone import Microphone
 from orchestrator.studio.pictures import WAYS
 
@@ -63,7 +64,7 @@ def full(tmp_path: Path) -> Iterator[httpx2.AsyncClient]:
         yield from ()
 
     job = jobs.start(Job(what="picture"), waits, preferences, written=False)
-    studio = app(jobs, {}, Microphone(), serving("127.0.0.1"))
+    studio = app(jobs, {}, Microphone(), rules_for("127.0.0.1"))
     yield httpx2.AsyncClient(transport=httpx2.ASGITransport(studio), base_url="http://127.0.0.1:8765")
     enough.set()
     job.wait(10)

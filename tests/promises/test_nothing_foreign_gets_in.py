@@ -16,7 +16,7 @@ from repetitions import repetitions
 
 from orchestrator import shell
 from orchestrator.errors import AudioToImageError
-from orchestrator.paint.tokens import Tokenizing
+from orchestrator.paint.tokens import ClipTokenizer
 from orchestrator.settings import demo_models
 from orchestrator.sound import SAMPLE_RATE, read
 
@@ -45,8 +45,8 @@ def test_arbitrary_bytes_cause_at_most_a_clear_error(target: str, record_propert
 def test_the_fuzzer_finds_other_exceptions(tmp_path: Path) -> None:
     pytest.importorskip("atheris", reason="atheris has no build for this Python")
     broken = tmp_path / "broken.py"
-    broken.write_text(FUZZ.read_text().replace("    catalogue.parsed(data)", "    int(data)"))
-    command = [sys.executable, str(broken), "catalogue", "--cases", "2000"]
+    broken.write_text(FUZZ.read_text().replace("    catalogue.parse(data)", "    int(data)"))
+    command = [sys.executable, broken, "catalogue", "--cases", "2000"]
     assert subprocess.run(command, capture_output=True, check=False).returncode != 0
 
 
@@ -100,7 +100,7 @@ def test_a_damaged_vocabulary_causes_at_most_a_clear_error(tmp_path: Path, recor
         (tmp_path / "vocab.json").write_bytes(damaged(whole["vocab.json"], words))
         (tmp_path / "merges.txt").write_bytes(damaged(whole["merges.txt"], merges))
         with suppress(AudioToImageError):
-            Tokenizing(tmp_path, length=28, padding=0)(prompt)
+            ClipTokenizer(tmp_path, length=28, padding=0)(prompt)
 
     check()
     record_property("seen", f"{tried:,} damaged vocabularies, each given any words: nothing but clear errors")

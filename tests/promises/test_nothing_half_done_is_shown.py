@@ -40,7 +40,7 @@ from orchestrator.settings import Settings, demo_models
 __all__ = ["disk", "microphone"]
 
 COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
-CATALOGUE = Catalogue(models=(MODEL,), full={})
+CATALOGUE = Catalogue(models=(MODEL,), roles={})
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
 STORED = 60_000  # bytes on standard input
 RECORDING = str(demo_models() / "recordings" / "01.wav")

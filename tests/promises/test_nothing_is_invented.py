@@ -18,7 +18,7 @@ from orchestrator import events
 from orchestrator.errors import NoSpeech
 from orchestrator.line import pipeline
 from orchestrator.line.engines import Line
-from orchestrator.settings import demo_models, load
+from orchestrator.settings import load
 from orchestrator.sound import write_wav
 
 COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
@@ -71,20 +71,17 @@ def test_words_found_in_small_crowds_are_counted(line: Line, tmp_path: Path, rec
     record_property("seen", f"words in so many of {repetitions(1, 20)} crowds each: {shares}")
 
 
-def test_almost_no_speech_is_refused(
-    line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable
-) -> None:
-    monkeypatch.syspath_prepend(str(demo_models() / "recipe"))
-    from corpus import held_out
-    from speak import UNSEEN, draw_voice, say
-    from world import spoken
+def test_almost_no_speech_is_refused(line: Line, tmp_path: Path, record_property: Callable) -> None:
+    from training.demo.speech.corpus import is_held_out
+    from training.demo.speech.voices import UNSEEN, random_voice, say
+    from training.demo.world import random_sentence
 
     count, random, silent = repetitions(10, 200), Random("held out"), []
     while count:
-        text = spoken(random)
-        if not held_out(text):
+        text = random_sentence(random)
+        if not is_held_out(text):
             continue
-        voice = draw_voice(random) if count % 2 else random.choice(list(UNSEEN.values()))
+        voice = random_voice(random) if count % 2 else random.choice(list(UNSEEN.values()))
         write_wav(tmp_path / "said.wav", [(say(voice, text) * 32767).astype("int16")])
         silent += [f"{voice}: {text}"] if refused(line, tmp_path / "said.wav") else []
         count -= 1

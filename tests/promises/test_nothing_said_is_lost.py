@@ -24,7 +24,7 @@ import pytest
 from gallery_checks import check_index_matches_files
 from microphone import Microphone, microphone
 from repetitions import repetitions
-from test_interrupts import left, living
+from test_interrupts import processes_with, remaining_processes
 
 from orchestrator import picture as png
 from orchestrator.gallery import Gallery
@@ -74,7 +74,7 @@ class Run:
     def processes(self) -> dict[str, int]:
         """Return the running processes by what they do."""
         found: dict[str, int] = {}
-        for pid in sorted(living(self.mark)):
+        for pid in sorted(processes_with(self.mark)):
             line = _command_line(pid)
             if pid == self.process.pid:
                 found["the command"] = pid
@@ -95,7 +95,7 @@ class Run:
             pytest.fail(f"it hangs {when}; last events: {self.events[-3:]}; processes: {processes}")
         seconds = time.monotonic() - self.begun
         self._reader.join(10)
-        assert not left(self.mark), "a process is still running"
+        assert not remaining_processes(self.mark), "a process is still running"
         return seconds
 
     @property
