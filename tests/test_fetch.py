@@ -37,8 +37,8 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data=tmp_path / "data")
 
 
-def get(settings: Settings, model: Model = MODEL, **how: bool) -> list[Event]:
-    return list(fetch.get(model, settings, **how))
+def get(settings: Settings, model: Model = MODEL, renew: bool = False) -> list[Event]:
+    return list(fetch.get(model, settings, renew=renew))
 
 
 def fetching(events: list[Event]) -> list[Working]:
@@ -161,7 +161,7 @@ def test_stopping_to_iterate_stops_the_work_and_keeps_what_came(hub: Hub, settin
     hub.block_pause = 0.005
     coming = fetch.get(MODEL, settings)
     assert any(isinstance(event, Working) and event.done for event in coming)
-    coming.close()
+    coming.close()  # type: ignore[attr-defined]  # it is a generator
     part = settings.models / ".boat.part/fetched/on/unet.onnx.part"
     assert 0 < part.stat().st_size < len(LARGE)
     get(settings)
