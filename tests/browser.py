@@ -1,4 +1,4 @@
-"""A real Chromium for tests, whose microphone plays a WAV file; what its console says and whom it asks is watched."""
+"""A real Chromium for tests: its microphone plays a WAV file, its console and its requests are recorded."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ PHONE, LAPTOP = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
 
 @pytest.fixture(scope="module")
 def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Name the file that Chromium's microphone plays, from its beginning each time it is opened."""
+    """Return the path of the file that Chromium's microphone plays, from the start each time it is opened."""
     return tmp_path_factory.mktemp("voice") / "said.wav"
 
 
 @pytest.fixture(scope="module")
 def browser(voice: Path) -> Iterator[Browser]:
-    """Start Chromium, once for all tests of a module; it must be gone before others run an event loop."""
+    """Start Chromium once for all tests of a module; it must have ended before others run an event loop."""
     path = shutil.which("chromium")
     if not path:
         pytest.skip("not installed: chromium")
@@ -44,16 +44,16 @@ def browser(voice: Path) -> Iterator[Browser]:
 
 @dataclass
 class Visitor:
-    """Someone with the page open."""
+    """An open page, with what it complained of, requested and sent."""
 
     page: Page
     voice: Path
-    complaints: list[str] = field(default_factory=list)  # of the console
-    foreign: list[str] = field(default_factory=list)  # addresses asked for that are not the studio's
-    sent: list[dict[str, Any]] = field(default_factory=list)  # over the WebSocket, but for sound
+    complaints: list[str] = field(default_factory=list)  # errors and warnings on the console
+    foreign: list[str] = field(default_factory=list)  # requested addresses outside the studio
+    sent: list[dict[str, Any]] = field(default_factory=list)  # text messages over the WebSocket
 
     def says(self, recording: Path, *, before: float = 1.0, after: float = 4.0) -> None:
-        """Have the microphone play a recording, with silence around it."""
+        """Play a recording through the microphone, with silence before and after."""
         with wave.open(str(recording)) as file:
             rate, sound = file.getframerate(), file.readframes(file.getnframes())
         with wave.open(str(self.voice), "wb") as file:
@@ -66,7 +66,7 @@ class Visitor:
         return self.page.locator(selector)
 
     def button(self, name: str) -> Locator:
-        """Find a button or a link by what a screen reader calls it."""
+        """Return the button with an accessible name."""
         return self.page.get_by_role("button", name=name, exact=True)
 
     def writes(self, words: str) -> None:
@@ -74,7 +74,7 @@ class Visitor:
         self.page.keyboard.press("Enter")
 
     def paints(self, words: str) -> str:
-        """Type words, wait for the picture, and give its id."""
+        """Type words, wait for the picture, and return its id."""
         before = self.at("#shown-link").get_attribute("href")
         self.writes(words)
         self.has_picture()
@@ -82,16 +82,16 @@ class Visitor:
         return self.shown()
 
     def has_picture(self) -> None:
-        """Wait until nothing goes on and a picture is there."""
+        """Wait until the page is idle and shows a picture."""
         expect(self.at("#mic")).to_be_visible()
         expect(self.at("#frame.resting #shown")).to_be_visible()
 
     def shown(self) -> str:
-        """Give the id of the picture on the stage."""
+        """Return the id of the picture shown."""
         return (self.at("#shown-link").get_attribute("href") or "").rpartition("/")[2]
 
     def barriers(self, *rules: str) -> list[str]:
-        """Ask axe-core what would shut people out, by all its rules or by these."""
+        """Return the accessibility violations that axe-core finds, by all its rules or only these."""
         only = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
         found = self.page.evaluate(f"{AXE_SCRIPT}; axe.run({json.dumps(only)})")["violations"]
         return [f"{each['id']}: {node['html']} {node['failureSummary']}" for each in found for node in each["nodes"]]
@@ -102,7 +102,7 @@ class Visitor:
 
 @pytest.fixture
 def visit(browser: Browser, voice: Path) -> Iterator[Callable[..., Visitor]]:
-    """Open the page of a server; afterwards, see that it neither complained nor asked anyone else."""
+    """Open a server's page; afterwards assert that it logged no error and made no request to another host."""
     contexts: list[tuple[BrowserContext, Visitor]] = []
 
     def open_page(url: str, **how: Any) -> Visitor:

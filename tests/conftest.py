@@ -1,4 +1,4 @@
-"""Every test has a home, settings and data of its own."""
+"""Fixtures for all tests; each test has its own home, settings and data folder."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ DEMO = Path(__file__).parent.parent / "models" / "demo"
 
 @pytest.fixture
 def recording() -> Path:
-    """A recording that ships with the project."""
+    """Return a recording that ships with the project."""
     return min((DEMO / "recordings").glob("*.wav"))
 
 
 @pytest.fixture
 def silence(tmp_path: Path) -> Path:
-    """Two seconds in which nobody speaks."""
+    """Return a recording of two seconds of silence."""
     path = tmp_path / "silence.wav"
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
@@ -51,10 +51,10 @@ def silence(tmp_path: Path) -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell what the promises' tests have seen."""
+    """Print what the tests of the promises recorded as seen."""
     reports = [each for some in terminalreporter.stats.values() for each in some if isinstance(each, pytest.TestReport)]
-    told = [(each.nodeid, text) for each in reports for name, text in each.user_properties if name == "seen"]
-    if told:
+    seen = [(each.nodeid, text) for each in reports for name, text in each.user_properties if name == "seen"]
+    if seen:
         terminalreporter.section("what was seen")
-    for test, text in dict(told).items():
+    for test, text in dict(seen).items():
         terminalreporter.write_line(f"{test.rpartition('/')[2]}: {text}")

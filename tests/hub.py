@@ -1,4 +1,4 @@
-"""A hub on this machine, with faults: the listing, redirects, ranges and ETags that the real client asks for."""
+"""A local model hub with faults: listings, redirects, ranges and ETags as the real client expects them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def blob_of(content: bytes) -> str:
 
 @dataclass
 class Hub:
-    """Repositories, and what goes wrong with them."""
+    """The repositories, and the faults to cause."""
 
     repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
     short_names: bool = True  # commits are also known by their beginning
@@ -88,7 +88,7 @@ def described(path: str, content: bytes) -> dict[str, Any]:
 
 @contextmanager
 def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """Run a hub with one repository until the end of the test; the client finds it, and does not wait long."""
+    """Run a hub with one repository; point the client at it, with short timeouts."""
     hub = Hub(repositories={"harbour/boat": dict(FILES)})
     server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *arguments: Answer(hub, *arguments))
     server.daemon_threads = True
@@ -106,7 +106,7 @@ def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 class Answer(BaseHTTPRequestHandler):
-    """One connection."""
+    """The handler of one connection."""
 
     protocol_version = "HTTP/1.1"
 
@@ -187,4 +187,4 @@ class Answer(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""

@@ -1,10 +1,10 @@
-"""Many clients at once: how many requests come in, what became of each goes out, while engines and server are killed.
+"""Load a server with many clients, kill its engines and the server itself meanwhile, and report each request's outcome.
 
-    python tests/load.py --requests 10000 --paintings 300 --clients 50     as many as that, with kills on the way
-    python tests/load.py --minutes 120 --clients 4 --pause 1               for as long as that, in peace
+    python tests/load.py --requests 10000 --paintings 300 --clients 50     so many requests, with kills
+    python tests/load.py --minutes 120 --clients 4 --pause 1               for so long, without kills
 
-It tells the memory, open files and threads of the server and its engines along the way, and how long requests took at
-the start and at the end.
+It reports the memory, open files and threads of the server and its engines, and how long requests took at the start
+and at the end.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ENDED = ("done", "failed", "lost")
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """What the server and its engines hold."""
+    """The resources that the server and its engines hold."""
 
     memory: int  # bytes
     files: int
@@ -49,41 +49,41 @@ class Size:
 
 @dataclass(kw_only=True)
 class Report:
-    """What became of everything."""
+    """The outcomes, times and measurements of a run."""
 
     statuses: Counter[int] = field(default_factory=Counter)
-    seconds: list[float] = field(default_factory=list)  # in the order of their ends
+    seconds: list[float] = field(default_factory=list)  # in the order in which they ended
     ends: Counter[str] = field(default_factory=Counter)  # of jobs
-    unknown: list[str] = field(default_factory=list)  # jobs that were accepted and of which nobody knows
-    dropped: int = 0  # requests whose server was killed under them
+    unknown: list[str] = field(default_factory=list)  # accepted jobs that the server no longer knows
+    dropped: int = 0  # requests that were running when the server was killed
     sizes: list[Size] = field(default_factory=list)  # since the last kill
     took: float = 0.0
 
     def percentiles(self, part: slice) -> tuple[float, ...]:
-        """Tell the 50th, 95th and 99th percentile of a part of the requests."""
+        """Return the 50th, 95th and 99th percentile of a part of the requests."""
         cut = statistics.quantiles(self.seconds[part], n=100)
         return cut[49], cut[94], cut[98]
 
     def grown(self, name: str) -> tuple[float, float, float]:
-        """Tell how much of something was held in the first quarter of the measurements, in the last, and at most."""
+        """Return the median of a resource in the first and the last quarter of the measurements, and its maximum."""
         values = [getattr(each, name) for each in self.sizes]
         quarter = max(1, len(values) // 4)
         return statistics.median(values[:quarter]), statistics.median(values[-quarter:]), max(values)
 
 
 class Load:
-    """Clients, their requests, and what is done to the server meanwhile."""
+    """Clients with their requests, and the kills of the server meanwhile."""
 
     def __init__(self, *, requests: int, paintings: int, clients: int, minutes: float = 0, pause: float = 0) -> None:
         self.report = Report()
         self._count, self._clients, self._pause = requests, clients, pause
         self._lasts = minutes * 60
         self._end = time.monotonic() + self._lasts if minutes else None
-        chance = random.Random(7)
+        rng = random.Random(7)
         others = (self._look, self._list, self._search, self._file, self._refused, self._hear, self._remove)
         kinds = [self._paint] * paintings
-        kinds += [chance.choices(others, weights=(16, 4, 4, 3, 3, 1, 1))[0] for _ in range(requests - paintings)]
-        chance.shuffle(kinds)
+        kinds += [rng.choices(others, weights=(16, 4, 4, 3, 3, 1, 1))[0] for _ in range(requests - paintings)]
+        rng.shuffle(kinds)
         self._kinds = cycle(kinds) if minutes else iter(kinds)
         self._ids: list[str] = []
         self._jobs: set[str] = set()
@@ -133,7 +133,7 @@ class Load:
             await asyncio.sleep(random.uniform(0.2, 1.0))
 
     async def _watch(self) -> None:
-        """Measure what the server holds, and at a third and two thirds of the way kill an engine and the server."""
+        """Measure the server regularly; kill its engines after a third of the run and the server after two thirds."""
         left = [] if self._end else [(2 / 3, self._kill_server), (1 / 3, self._kill_engine)]
         while self._share() < 1:
             await asyncio.sleep(SAMPLE_SECONDS if self._end else 0.25)
@@ -143,7 +143,7 @@ class Load:
                 await asyncio.to_thread(left.pop()[1])
 
     def _share(self) -> float:
-        """Tell how much is done."""
+        """Return the share of the run that is done."""
         if self._end:
             return 1 - (self._end - time.monotonic()) / self._lasts
         return self._done / self._count
@@ -168,13 +168,13 @@ class Load:
                 threads=sum(each.num_threads() for each in processes),
             )
         except psutil.Error:
-            return  # one has just been killed
+            return  # a process has just been killed
         self.report.sizes.append(size)
         if self._end:
-            print(f"{self._share():.1%} {size}", file=sys.stderr, flush=True)  # noqa: T201 - it lasts for hours
+            print(f"{self._share():.1%} {size}", file=sys.stderr, flush=True)  # noqa: T201 - a run can last for hours
 
     def _account(self) -> None:
-        """Ask what became of each job that was accepted, and of whose end nobody was told."""
+        """Ask for the state of each accepted job whose end was not received."""
         self.server.until(lambda: self.server.status()["jobs"]["running"] == 0, 120)
         for wanted in self._jobs:
             response = self.server.ask("GET", f"/v1/jobs/{wanted}")
@@ -189,13 +189,13 @@ class Load:
         async with client.stream("POST", "/v1/pictures", json=fields, headers=headers) as response:
             async for line in response.aiter_lines():
                 if line.startswith("data: "):
-                    told = json.loads(line[6:])
-                    if told["event"] == "accepted":
-                        job = told["job"]
+                    event = json.loads(line[6:])
+                    if event["event"] == "accepted":
+                        job = event["job"]
                         self._jobs.add(job)
-                    elif told["event"] in ENDED:
+                    elif event["event"] in ENDED:
                         self._jobs.discard(job)
-                        self.report.ends[told["event"]] += 1
+                        self.report.ends[event["event"]] += 1
             return response.status_code
 
     async def _hear(self, client: httpx2.AsyncClient) -> int:
@@ -228,8 +228,8 @@ class Load:
         return (await client.post(f"/v1/gallery/{wanted}/restore")).status_code
 
 
-def told(report: Report) -> str:
-    """Tell what became of everything, for a person."""
+def summary(report: Report) -> str:
+    """Return the report as text."""
     tenth = max(2, len(report.seconds) // 10)
     first, last = (report.percentiles(part) for part in (slice(tenth), slice(-tenth, None)))
     return "\n".join(
@@ -256,13 +256,13 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--paintings", type=int, default=300)
     parser.add_argument("--clients", type=int, default=50)
-    parser.add_argument("--minutes", type=float, default=0, help="for so long, whatever the number of requests")
+    parser.add_argument("--minutes", type=float, default=0, help="run for so long, whatever the number of requests")
     parser.add_argument("--pause", type=float, default=0, help="seconds between two requests of a client")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="load") as folder:
         os.environ["AUDIO_TO_IMAGE_DATA"] = folder
         report = asyncio.run(Load(**vars(chosen)).run())
-    print(told(report))  # noqa: T201 - that is what it is for
+    print(summary(report))  # noqa: T201 - the result of this program
     return 1 if report.unknown or any(status >= 500 for status in report.statuses) else 0
 
 

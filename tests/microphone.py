@@ -1,4 +1,4 @@
-"""A real microphone for tests: PulseAudio with a null sink; what is played into it, its monitor records."""
+"""A microphone for tests: PulseAudio with a null sink, whose monitor records what is played into it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SOURCE = f"{SINK}.monitor"
 
 
 class Microphone:
-    """A sound server of our own, to play into and to kill."""
+    """A private sound server to play into, and to kill."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -28,7 +28,7 @@ class Microphone:
         )
         self._players: list[subprocess.Popen[bytes]] = []
         self._wait()
-        # A sink that is closely listened to makes sound in small steps, like a microphone; else two seconds a step.
+        # With a low-latency player the sink delivers sound in small steps, as a microphone does.
         self._players.append(
             subprocess.Popen(["paplay", "--raw", "--latency-msec=20", f"--device={SINK}", "/dev/zero"])
         )

@@ -1,4 +1,4 @@
-"""The arithmetic of ML Program operations: each name with a function of tensors, from their published meaning."""
+"""The arithmetic of ML Program operations: a function of tensors for each name, after their specification."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ def _sizes(array: Any) -> list[int]:
 
 
 def _unpack_palette(indices: Any, lut: Tensor, shape: Any) -> Tensor:
-    """Each weight is an index of as many bits as the palette needs, packed from the lowest bit up."""
+    """Look packed indices up in the palette; an index has as many bits as the palette needs, lowest bit first."""
     bits = (len(lut) - 1).bit_length()
     count = int(np.prod(shape))
     stream = np.unpackbits(np.asarray(indices, np.uint8), bitorder="little")[: count * bits].reshape(count, bits)

@@ -1,7 +1,7 @@
-"""A Whisper model for tests that says given words, as sure as asked, whatever it hears: real whisper.cpp runs it.
+"""A Whisper model for tests that outputs given words with a given probability, whatever the sound: whisper.cpp runs it.
 
-Every block passes its input on unchanged, so the decoder's last state is the embedding of the place in the text; each
-place points in the direction of the token that is to stand next.
+Every block passes its input on unchanged, so the decoder's last state is the position's embedding; each position points
+in the direction of the next token.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ F32, F16 = 0, 1
 
 @dataclass(frozen=True, kw_only=True)
 class Parrot:
-    """What to say, and the shape of the model that says it."""
+    """The words to say, and the shape of the model that says them."""
 
     words: tuple[str, ...]
     sure: float = 0.95  # probability of each word
@@ -45,7 +45,7 @@ class Parrot:
         return 3 if self.span else 2  # whisper.cpp takes two for a model without times
 
     def script(self) -> list[int]:
-        """Give the token to stand at each place."""
+        """Return the token for each position."""
         tokens = [1 + list(dict.fromkeys(self.words)).index(word) for word in self.words]
         prompt = [0] * (0 if self.span else 1)  # what follows the first token is given, not said
         if self.language:

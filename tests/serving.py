@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import psutil
 import pytest
-from person import COMMAND
+from terminal import COMMAND
 
 QUICK = {"steps": 2}
 

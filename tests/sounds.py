@@ -1,4 +1,4 @@
-"""Sounds to test with: real synthetic speech, and sounds that are no speech."""
+"""Sounds for tests: synthetic speech, silence, noise and tones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def say(text: str, path: Path, voice: str = "espeak-ng") -> Path:
 
 
 def speech(text: str, folder: Path, voice: str = "espeak-ng") -> Samples:
-    """Speak a sentence and give back its samples."""
+    """Speak a sentence and return its samples."""
     return np.concatenate(list(read(say(text, folder / "said.wav", voice))))
 
 
@@ -35,7 +35,7 @@ def silence(seconds: float) -> Samples:
 
 
 def noise(seconds: float, amplitude: float = 0.1, colour: float = 0.0) -> Samples:
-    """Noise whose power falls with frequency to the power of `colour`: 0 white, 1 pink, 2 brown."""
+    """Return noise whose power falls with frequency to the power of `colour`: 0 white, 1 pink, 2 brown."""
     count = round(seconds * SAMPLE_RATE)
     spectrum = np.fft.rfft(np.random.default_rng(1).normal(size=count))
     spectrum[1:] *= np.arange(1, len(spectrum)) ** (-colour / 2)
@@ -48,7 +48,7 @@ def tones(seconds: float, *hertz: float, amplitude: float = 0.3) -> Samples:
 
 
 def melody(seconds: float) -> Samples:
-    """Plucked notes, four a second."""
+    """Return plucked notes, four each second."""
     notes = [tones(0.25, hertz, 2 * hertz, 3 * hertz) for hertz in (262, 330, 392, 523, 392, 330)]
     fading = np.exp(-np.arange(len(notes[0])) / 1500)
     played = np.concatenate([(note * fading).astype(np.int16) for note in notes])
@@ -60,7 +60,7 @@ def _scaled(wave: np.ndarray, amplitude: float) -> Samples:
 
 
 def small_disk(folder: Path) -> Path:
-    """Mount a file system of 100 kB; whoever asks unmounts it."""
+    """Mount a file system of 100 kB, which the caller unmounts."""
     disk = folder / "small"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(disk)]

@@ -8,6 +8,7 @@ import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import hub as local
 import pytest
@@ -157,7 +158,7 @@ def test_a_folder_of_graphs_is_opened_at_its_unet(settings: Settings) -> None:
 def test_a_model_asked_for_by_name_that_is_missing_exits_4(settings: Settings, name: str) -> None:
     kind = "picture" if name.startswith("sd") else "speech"
     with pytest.raises(ModelMissing) as caught:
-        catalogue.choose(kind, replace(settings, **{catalogue.load().roles[kind].setting: name}))
+        catalogue.choose(kind, replace(settings, **dict[str, Any]({catalogue.load().roles[kind].setting: name})))
     assert caught.value.exit_code == 4
     assert caught.value.hint == (
         "audio-to-image models list" if name == "dragon" else f"audio-to-image models get {name}"

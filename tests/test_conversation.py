@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 from microphone import Microphone, microphone
-from person import COMMAND
 from serving import Server, serve, served
+from terminal import COMMAND
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin

@@ -13,7 +13,7 @@ from microphone import SOURCE, Microphone, microphone
 from orchestrator import catalogue, doctor, machine, settings
 from orchestrator.doctor import Finding
 from orchestrator.line.memory import enough_memory
-from orchestrator.paint import Engine
+from orchestrator.paint import Facts
 
 __all__ = ["microphone"]
 
@@ -144,9 +144,9 @@ def test_shortcuts_cannot_run_a_program_in_downloads(
 
 @pytest.mark.parametrize(("unit", "words"), [("ne", "the Neural Engine (split"), ("gpu", "the GPU (original")])
 def test_the_compute_unit_is_shown_with_its_reason(unit: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = Engine(name="coreml", model="x", compute_unit=unit, threads=0, versions={})
+    facts = Facts(engine="coreml", model="x", compute_unit=unit, threads=0, versions={}, width=512, height=512)
     chosen = catalogue.Chosen(name="mine", kind="picture", path=Path("/models/mine"))
-    monkeypatch.setattr(doctor, "_ask_probe", lambda *_: engine)
+    monkeypatch.setattr(doctor, "_ask_probe", lambda *_: facts)
     monkeypatch.setattr(catalogue, "choose", lambda *_: chosen)
     assert words in run_check("picture model").text
 

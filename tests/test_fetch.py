@@ -37,8 +37,8 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data=tmp_path / "data")
 
 
-def get(settings: Settings, model: Model = MODEL, **how: bool) -> list[Event]:
-    return list(fetch.get(model, settings, **how))
+def get(settings: Settings, model: Model = MODEL, renew: bool = False) -> list[Event]:
+    return list(fetch.get(model, settings, renew=renew))
 
 
 def fetching(events: list[Event]) -> list[Working]:
@@ -113,7 +113,9 @@ def test_progress_is_no_more_frequent_than_a_person_can_read(
     assert len(fetching(get(settings))) == 2  # the first, and the whole
 
 
-def test_a_file_longer_than_listed_is_not_read_to_its_end(hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_longer_than_listed_is_not_read_to_its_end(
+    hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(progress, "TELL_SECONDS", 0.0)
     hub.served["on/unet.onnx"] = LARGE * 100
     happened: list[Event] = []
@@ -159,7 +161,7 @@ def test_stopping_to_iterate_stops_the_work_and_keeps_what_came(hub: Hub, settin
     hub.block_pause = 0.005
     coming = fetch.get(MODEL, settings)
     assert any(isinstance(event, Working) and event.done for event in coming)
-    coming.close()
+    coming.close()  # type: ignore[attr-defined]  # it is a generator
     part = settings.models / ".boat.part/fetched/on/unet.onnx.part"
     assert 0 < part.stat().st_size < len(LARGE)
     get(settings)

@@ -11,7 +11,7 @@ from subprocess import PIPE
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from person import Person
+from terminal import Terminal
 
 from orchestrator.terminal import fit, session
 from orchestrator.terminal.draft import Draft
@@ -116,36 +116,36 @@ with Keyboard() as keyboard:
 
 @pytest.mark.parametrize("end", ["a key", "Ctrl-C", "kill -9"])
 def test_the_terminal_mode_is_restored(end: str) -> None:
-    with Person(sys.executable, "-c", WAIT_FOR_KEY) as person:
-        person.see("ready")
-        assert person.mode != person.found
+    with Terminal(sys.executable, "-c", WAIT_FOR_KEY) as terminal:
+        terminal.wait_for("ready")
+        assert terminal.mode != terminal.mode_before
         if end == "kill -9":
-            os.kill(person.process.pid, 9)
+            os.kill(terminal.process.pid, 9)
         else:
-            person.press("x" if end == "a key" else "\x03")
-        person.leave()
-        assert person.alone()
-        assert person.mode == person.found
+            terminal.press("x" if end == "a key" else "\x03")
+        terminal.wait_for_exit()
+        assert terminal.wait_for_all_to_end()
+        assert terminal.mode == terminal.mode_before
 
 
 def test_ctrl_z_restores_the_terminal_and_fg_redraws(tmp_path: Path) -> None:
     program = tmp_path / "reads.py"
     program.write_text(WAIT_FOR_KEY + "; print('redrawn', flush=True); keyboard.pressed(None)")
-    with Person("bash", "--norc", "-i", PS1="$ ") as person:
-        person.press(f"{sys.executable} {program}\n")
-        person.see("ready\r\n")
-        taken = person.mode
-        person.press("\x1a")
-        person.see("Stopped")
-        person.press("stty -a\n")
-        flags = person.see("echoctl")
+    with Terminal("bash", "--norc", "-i", PS1="$ ") as terminal:
+        terminal.press(f"{sys.executable} {program}\n")
+        terminal.wait_for("ready\r\n")
+        taken = terminal.mode
+        terminal.press("\x1a")
+        terminal.wait_for("Stopped")
+        terminal.press("stty -a\n")
+        flags = terminal.wait_for("echoctl")
         assert " icanon " in flags
         assert " echo " in flags
-        person.press("fg\n")
-        person.see("redrawn")
-        assert person.mode == taken
-        person.press("x")
-        person.see("$ ")
+        terminal.press("fg\n")
+        terminal.wait_for("redrawn")
+        assert terminal.mode == taken
+        terminal.press("x")
+        terminal.wait_for("$ ")
 
 
 def test_closing_the_window_ends_the_wait_for_a_key() -> None:

@@ -22,6 +22,7 @@ from orchestrator.errors import AudioToImageError, Cancelled, Misuse
 from orchestrator.events import Level, Opened, Recorded
 from orchestrator.hear.speech import listen, open_hearer
 from orchestrator.hear.speech.voice import Voice, spans
+from orchestrator.meaning import Words
 from orchestrator.record import Stop, devices, record, recover
 from orchestrator.record.microphone import system
 from orchestrator.settings import demo_models
@@ -105,8 +106,10 @@ def test_speech_from_the_microphone_is_transcribed(microphone: Microphone, tmp_p
             if voice.finished(0.6):
                 stop("silence")
     hearer = open_hearer(demo_models() / "ggml-demo.bin")
-    *_, heard = listen(hearer, sound.pieces(sound.read(tmp_path / "r.wav"), hearer.longest), spans)
+    pieces = sound.pieces(sound.read(tmp_path / "r.wav"), hearer.facts.longest)
+    *_, heard = listen(hearer.hear, pieces, spans, hearer.facts.sample_rate)
     hearer.unload()
+    assert isinstance(heard, Words)
     assert SequenceMatcher(None, said.split(), heard.text.split()).ratio() > 0.8
 
 
@@ -164,7 +167,8 @@ def test_a_lost_device_keeps_the_recording_so_far(microphone: Microphone, tmp_pa
 def test_killing_ffmpeg_keeps_the_recording_so_far(microphone: Microphone, tmp_path: Path):
     before = children()
     recorded, error = record_until_failure(
-        lambda: [os.kill(child, signal.SIGKILL) for child in children() - before], tmp_path / "r.wav"
+        lambda: [os.kill(child, signal.SIGKILL) for child in children() - before],  # type: ignore[func-returns-value]
+        tmp_path / "r.wav",
     )
     assert recorded.why == "lost"
     assert "lost after" in str(error)

@@ -18,9 +18,9 @@ from typing import Any
 
 import psutil
 import pytest
-from person import COMMAND
 from PIL import Image
 from serving import Server, serve, served
+from terminal import COMMAND
 
 from orchestrator.doctor import check
 from orchestrator.settings import load

@@ -99,7 +99,7 @@ def test_speaking_is_true_only_during_speech(tmp_path: Path):
 @pytest.mark.parametrize("background", [silence(60), noise(60, 0.01)])
 def test_the_detector_is_skipped_during_silence_and_steady_noise(background: Samples, monkeypatch: pytest.MonkeyPatch):
     voice, detected = Voice(), []
-    monkeypatch.setattr(voice, "_detect", lambda chunk: detected.append(chunk) or 0.0)
+    monkeypatch.setattr(voice, "_detect", lambda chunk: detected.append(chunk) or 0.0)  # type: ignore[func-returns-value]
     voice.listen(background)
     assert len(detected) < len(background) // CHUNK // 5
 

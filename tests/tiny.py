@@ -1,4 +1,4 @@
-"""Random models of Stable Diffusion's shape, small enough for tests: saved by diffusers, converted by us."""
+"""Small random Stable Diffusion models for tests: saved by diffusers, converted by the program."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ from orchestrator.convert import convert
 CLIP = Path(__file__).parent / "data" / "clip"
 WORDS = 49408
 NOISE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
-KINDS: dict[str, dict[str, Any]] = {  # of Stable Diffusion: what tells its generations apart
+KINDS: dict[str, dict[str, Any]] = {  # generations of Stable Diffusion, by what differs between them
     "1": {"padding": "<|endoftext|>", "prediction": "epsilon", "width": 24, "act": "quick_gelu", "linear": False},
     "2": {"padding": "!", "prediction": "epsilon", "width": 32, "act": "gelu", "linear": True},
     "v": {"padding": "!", "prediction": "v_prediction", "width": 32, "act": "gelu", "linear": True},
@@ -57,7 +57,7 @@ def text_encoder(settings):
         hidden_act=settings["act"],
         bos_token_id=WORDS - 2,
         eos_token_id=WORDS - 1,
-        initializer_factor=8.0,  # or prompts would hardly differ
+        initializer_factor=8.0,  # otherwise prompts would hardly differ
     )
     return transformers.CLIPTextModel(config)
 
@@ -103,7 +103,7 @@ def vae():
 
 
 def tokenizer(padding: str, folder: Path) -> None:
-    """Write the files that Stable Diffusion's own tokenizers consist of."""
+    """Write the files of a Stable Diffusion tokenizer."""
     folder.mkdir()
     for name in ("vocab.json", "merges.txt"):
         shutil.copyfile(CLIP / name, folder / name)
@@ -114,12 +114,12 @@ def tokenizer(padding: str, folder: Path) -> None:
 
 
 def to_onnx(source: Path, target: Path) -> Path:
-    """Convert a saved model with whole weights, so that only arithmetic differs."""
+    """Convert a saved model with fp32 weights, so that only the arithmetic differs."""
     for _ in convert(source, target, to="onnx", weights="fp32"):
         pass
     return target
 
 
 def picture(seed: int = 0) -> np.ndarray:
-    """Draw something 64 pixels wide and high."""
+    """Return random pixels, 64 wide and high."""
     return np.random.RandomState(seed).randint(0, 256, (64, 64, 3), np.uint8)

@@ -77,7 +77,7 @@ def _(folder: Path, _patch: pytest.MonkeyPatch) -> object:
 
 @provokes("catalogue", AudioToImageError)
 def _(_folder: Path, _patch: pytest.MonkeyPatch) -> object:
-    return catalogue.parsed(b"[[family")
+    return catalogue.parse(b"[[family")
 
 
 @provokes("catalogue", Misuse)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Generator
 from dataclasses import replace
@@ -13,15 +14,21 @@ from provoke import provokes, raises
 from test_recipe import PLAIN
 
 from orchestrator import record
+from orchestrator.diffusion import loop
+from orchestrator.diffusion.noise import Betas
 from orchestrator.errors import AudioToImageError, Cancelled, Misuse, ModelMissing, NoSpeech, NotThere, Unfit
 from orchestrator.gallery import Gallery
+from orchestrator.gallery.source import Source
 from orchestrator.hear import speech
-from orchestrator.line import library, order, pipeline
-from orchestrator.paint import open_painter
+from orchestrator.line import library, pipeline
+from orchestrator.paint import Wish, open_painter
 from orchestrator.record.partial import Partial
+from orchestrator.runtime import coreml
+from orchestrator.runtime.onnx import OnnxRuntime
 from orchestrator.settings import Settings, demo_models
 from orchestrator.sound import Samples
 from orchestrator.worker import messages, served
+from orchestrator.worker.call import Call
 from orchestrator.worker.child import Child
 
 PICTURES = demo_models() / "pictures" / "onnx"
@@ -71,7 +78,7 @@ def _(folder: Path, _patch: pytest.MonkeyPatch) -> object:
 
 @provokes("paint", Misuse)
 def _(_folder: Path, _patch: pytest.MonkeyPatch) -> object:
-    return open_painter(PICTURES, engine="no engine")
+    return Wish(prompt="", seed=7)
 
 
 @provokes("paint", ModelMissing)
@@ -88,7 +95,7 @@ def _(_folder: Path, _patch: pytest.MonkeyPatch) -> object:
 def _(folder: Path, _patch: pytest.MonkeyPatch) -> object:
     gallery = Gallery(folder / "gallery")
     parent = gallery.keep(np.zeros((8, 8, 3), np.uint8), PLAIN)
-    child = gallery.keep(np.zeros((8, 8, 3), np.uint8), replace(PLAIN, strength=0.5), source=parent.path)
+    child = gallery.keep(np.zeros((8, 8, 3), np.uint8), replace(PLAIN, strength=0.5), source=Source(path=parent.path))
     parent.path.unlink()
     return gallery.source(child.recipe)
 
@@ -132,11 +139,46 @@ def _(folder: Path, patch: pytest.MonkeyPatch) -> object:
     return list(library.get(["sd-2.1-base"], Settings(data=folder)))
 
 
-@provokes("line", Misuse)
-def _(folder: Path, _patch: pytest.MonkeyPatch) -> object:
-    return order.find_source(Gallery(folder / "gallery"), "gone.png")
-
-
 @provokes("line", NoSpeech)
 def _(_folder: Path, _patch: pytest.MonkeyPatch) -> object:
-    return pipeline.cleaning("[MUSIC]")
+    return pipeline.clean_words("[MUSIC]")
+
+
+@provokes("worker", Cancelled)
+def _(_folder: Path, _patch: pytest.MonkeyPatch) -> object:
+    call: Call[object] = Call(_NoEngine(), 1)
+    call.cancel()
+    return call.result()
+
+
+class _NoEngine:
+    """An engine that never answers."""
+
+    def tick(self) -> None: ...
+
+    def wait(self) -> None: ...
+
+    def collect(self) -> None: ...
+
+    def cancel(self, number: int) -> None: ...
+
+
+@provokes("runtime", AudioToImageError)
+def _(folder: Path, _patch: pytest.MonkeyPatch) -> object:
+    return OnnxRuntime(folder, compute_unit="auto", threads=1).open("unet")
+
+
+@provokes("runtime", Misuse)
+def _(folder: Path, _patch: pytest.MonkeyPatch) -> object:
+    return OnnxRuntime(folder, compute_unit="ne", threads=1)
+
+
+@provokes("runtime", Unfit)
+def _(_folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr(sys, "platform", "linux")
+    return coreml.binding()
+
+
+@provokes("diffusion", Misuse)
+def _(_folder: Path, _patch: pytest.MonkeyPatch) -> object:
+    return loop.plan(Betas(start=0.00085, end=0.012), sampler="ddim", spacing="no such spacing", steps=4)

@@ -12,7 +12,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import fields
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -37,8 +36,7 @@ from orchestrator.record import Device, microphone
 from orchestrator.runtime import coreml as core_ml_runtime
 from orchestrator.runtime import onnx, openvino
 from orchestrator.settings import Settings, demo_models
-from orchestrator.studio import _unbound, asked
-from orchestrator.worker import Elsewhere, Opening
+from orchestrator.studio import _unbound, forms
 from orchestrator.worker.child import Child
 from orchestrator.worker.served import Greeting, Served, private
 
@@ -138,11 +136,11 @@ def test_speech_recognition_that_fails(monkeypatch: Patch) -> None:
     monkeypatch.setattr(whisper.cpp, "whisper_full", lambda *_: 7)
     raises(r"whisper.cpp failed on the recording \(code 7\)", lambda: hearer.hear(np.zeros(16_000, np.int16)))
     hearer.unload()
-    raises("only \\[MUSIC\\]", lambda: pipeline.cleaning("[MUSIC]"), NoSpeech)
+    raises("only \\[MUSIC\\]", lambda: pipeline.clean_words("[MUSIC]"), NoSpeech)
 
 
 def test_a_recording_on_which_ffmpeg_fails(tmp_path: Path) -> None:
-    raises("after 1.0 s: it gave no reason", lambda: _raise(sound._undecodable(tmp_path / "a.wav", 16_000, b"")))
+    raises("after 1.0 s: it gave no reason", lambda: _raise(sound._undecodable(tmp_path / "a.wav", 1.0, b"")))
 
 
 def test_microphones_that_fail(monkeypatch: Patch) -> None:
@@ -161,17 +159,13 @@ def test_programs_that_do_not_start_or_do_not_answer() -> None:
 
 
 def test_engines_that_have_gone(tmp_path: Path) -> None:
-    for act in (Elsewhere.finish, lambda engine: engine._send("a question")):
-        raises("engine is not there", partial(act, Elsewhere(Opening(name="speech", path="no:where"))))
-    with pytest.raises(AudioToImageError, match="there is no engine"):
-        raise Elsewhere(Opening(name="speech", path="no:where"))._death()
     with socket.socket(socket.AF_UNIX) as connected:
         served = Served("speech", connected, _any(**{each.name: "" for each in fields(Greeting)}))
         raises("that held the speech engine ended", lambda: _raise(served.death()))
         served.leave()
     (tmp_path / "open").mkdir(mode=0o777)
     (tmp_path / "open").chmod(0o777)
-    raises("is not ours alone", lambda: private(tmp_path / "open"), Misuse)
+    raises("other users can enter", lambda: private(tmp_path / "open"), Misuse)
 
 
 def test_graphs_with_unexpected_inputs_or_outputs(tmp_path: Path, monkeypatch: Patch) -> None:
@@ -187,7 +181,9 @@ def test_graphs_with_unexpected_inputs_or_outputs(tmp_path: Path, monkeypatch: P
     monkeypatch.setattr(coreml, "ports", lambda _: {"words": None})
     raises("is something else", lambda: coreml._description(tmp_path))
     torn = SimpleNamespace(
-        ComputeUnit={"CPU_ONLY": 0}, models=SimpleNamespace(CompiledMLModel=fails(RuntimeError("torn")))
+        ComputeUnit={"CPU_ONLY": 0},
+        __version__="9.0",
+        models=SimpleNamespace(CompiledMLModel=fails(RuntimeError("torn"))),
     )
     files = {"vae_decoder": (tmp_path / "VAEDecoder.mlpackage",)}
     runtime = core_ml_runtime.CoreMLRuntime(tmp_path, files, torn, compute_unit="cpu", units={})
@@ -232,6 +228,6 @@ def test_a_server_that_cannot_listen_and_a_file_that_is_too_large(tmp_path: Path
     nowhere = OSError(99, "Cannot assign requested address")
     raises("cannot listen on 192.0.2.1", lambda: _raise(_unbound(Settings(host="192.0.2.1"), nowhere)), Misuse)
     upload = _any(file=io.BytesIO(bytes(100)))
-    raises("larger than 10 bytes", lambda: asked._store(upload, tmp_path / "upload", 10), Misuse)
+    raises("larger than 10 bytes", lambda: forms.store(upload, tmp_path / "upload", 10), Misuse)
     assert not list(tmp_path.glob("upload*"))
-    raises("unknown field, 'nose'", lambda: preferences.changed(Settings(), {"nose": 1}, "the request"), Misuse)
+    raises("unknown field, 'nose'", lambda: preferences.override(Settings(), {"nose": 1}, "the request"), Misuse)

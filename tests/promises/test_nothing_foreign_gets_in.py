@@ -46,7 +46,7 @@ def test_the_fuzzer_finds_other_exceptions(tmp_path: Path) -> None:
     pytest.importorskip("atheris", reason="atheris has no build for this Python")
     broken = tmp_path / "broken.py"
     broken.write_text(FUZZ.read_text().replace("    catalogue.parse(data)", "    int(data)"))
-    command = [sys.executable, broken, "catalogue", "--cases", "2000"]
+    command = [sys.executable, str(broken), "catalogue", "--cases", "2000"]
     assert subprocess.run(command, capture_output=True, check=False).returncode != 0
 
 

@@ -1,4 +1,4 @@
-"""A person at a terminal: what they see and press, in a real pseudo-terminal of the program's own."""
+"""A real pseudo-terminal for tests: runs a command, presses keys and waits for what it draws."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ METER = re.compile(r"[█░] +([0-9]+\.[0-9]) s")
 PATIENCE = 100.0  # seconds until something that should happen counts as failed, on a machine that is busy
 
 
-class Person:
-    """Someone who runs a command and looks at it."""
+class Terminal:
+    """A command that runs in a pseudo-terminal of its own."""
 
     def __init__(self, *command: str, columns: int = 80, lines: int = 24, **environment: str) -> None:
         self._ours, theirs = os.openpty()
         self.resize(columns, lines)
-        self.found = self.mode
+        self.mode_before = self.mode
         self.mark = f"A2I_TEST_MARK={uuid.uuid4().hex}"
         name, value = self.mark.split("=")
         self.raw = ""
@@ -41,20 +41,20 @@ class Person:
         )  # fmt: skip
         os.close(theirs)
 
-    def __enter__(self) -> Person:
+    def __enter__(self) -> Terminal:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.process.kill()
         self.process.wait()
         os.close(self._ours)
-        for pid in self.company():
+        for pid in self.processes():
             with suppress(ProcessLookupError):  # it has just ended
                 os.kill(pid, 9)
 
     @property
     def mode(self) -> list[object]:
-        """Tell how the terminal is set; its input queue is the kernel's own business."""
+        """Return the terminal's attributes, without the flag for pending input, which the kernel sets."""
         mode = termios.tcgetattr(self._ours)
         mode[3] &= ~getattr(termios, "PENDIN", 0)
         return mode
@@ -65,7 +65,7 @@ class Person:
     def press(self, keys: str) -> None:
         os.write(self._ours, keys.encode())
 
-    def see(self, text: str, seconds: float = PATIENCE) -> str:
+    def wait_for(self, text: str, seconds: float = PATIENCE) -> str:
         """Wait until a text has appeared since the last call; return what was drawn up to its end."""
         end = time.monotonic() + seconds
         while (at := self.raw.find(text, self._seen)) < 0:
@@ -73,15 +73,15 @@ class Person:
         seen, self._seen = self.raw[self._seen : at + len(text)], at + len(text)
         return seen
 
-    def see_meter(self, recorded: float) -> None:
+    def wait_for_meter(self, recorded: float) -> None:
         """Wait until the meter shows at least so many seconds: on a busy machine it does not show each tenth."""
         end = time.monotonic() + PATIENCE
         while not (found := [each for each in METER.finditer(self.raw, self._seen) if float(each[1]) >= recorded]):
             assert self._look(end), f"{recorded} s were not recorded:\n{self.raw[self._seen :]}"
         self._seen = found[0].end()
 
-    def leave(self, seconds: float = PATIENCE) -> int:
-        """Look until the program has ended; tell its status."""
+    def wait_for_exit(self, seconds: float = PATIENCE) -> int:
+        """Wait until the program has ended; return its exit status."""
         end = time.monotonic() + seconds
         while self.process.poll() is None:
             self._look(min(end, time.monotonic() + 0.05))
@@ -92,11 +92,11 @@ class Person:
 
     @property
     def text(self) -> str:
-        """All that was drawn, one line a drawing, without the sequences that drew it."""
+        """Return everything drawn, without escape sequences, one line for each redraw."""
         return SEQUENCE.sub("", self.raw).replace("\r\n", "\n").replace("\r", "\n")
 
-    def company(self) -> list[int]:
-        """Find the program's processes: all that inherited its mark."""
+    def processes(self) -> list[int]:
+        """Return the ids of the program's processes: all that inherited its mark."""
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             try:
@@ -106,18 +106,18 @@ class Person:
                 continue
         return found
 
-    def alone(self, seconds: float = PATIENCE) -> bool:
-        """Tell whether all its processes end."""
+    def wait_for_all_to_end(self, seconds: float = PATIENCE) -> bool:
+        """Wait until all its processes have ended; return whether they did."""
         end = time.monotonic() + seconds
-        while self.company() and time.monotonic() < end:
+        while self.processes() and time.monotonic() < end:
             time.sleep(0.05)
-        return not self.company()
+        return not self.processes()
 
-    def engine(self, library: str, seconds: float = PATIENCE) -> int:
-        """Find the process of its company that has loaded a library."""
+    def engine_process(self, library: str, seconds: float = PATIENCE) -> int:
+        """Return the id of the process that has loaded a library."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            for pid in self.company():
+            for pid in self.processes():
                 maps = Path(f"/proc/{pid}/maps")
                 if maps.exists() and library in maps.read_text():
                     return pid
