@@ -26,8 +26,8 @@ FLOORS = (
     {"events"},
     {"picture", "machine"},
     {"recipe", "sound"},
-    {"meaning", "shell", "files", "settings", "typed"},
-    {"choices"},
+    {"meaning", "shell", "files", "settings"},
+    {"choices", "typed"},
     {"errors"},
 )
 OUTSIDE = {"training", "models", "bench", "tests"}
