@@ -47,7 +47,7 @@ def test_other_tools_read_the_parameters(tmp_path: Path) -> None:
     recipe = replace(PLAIN, negative="fog", spacing="karras", model="sd-2.1, base", model_digest="0123456789abcdef")
     png.write_png(tmp_path / "picture.png", PIXELS, recipe)
     with Image.open(tmp_path / "picture.png") as image:
-        assert image.text["parameters"].splitlines() == [
+        assert image.info["parameters"].splitlines() == [
             "a red house by the sea",
             "Negative prompt: fog",
             "Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.5, Seed: 7, Size: 512x512, "
@@ -55,11 +55,11 @@ def test_other_tools_read_the_parameters(tmp_path: Path) -> None:
         ]
 
 
-def test_a_bare_picture_says_nothing(tmp_path: Path) -> None:
+def test_a_bare_picture_has_no_recipe(tmp_path: Path) -> None:
     path = tmp_path / "bare.png"
     path.write_bytes(png.to_png(PIXELS, None))
     with Image.open(path) as image:
-        assert image.text == {}
+        assert image.info == {}
     assert png.read_png(path) is None
 
 
@@ -80,7 +80,7 @@ def test_a_recipe_is_found_after_the_pixels(tmp_path: Path) -> None:
     assert png.read_png(path) == FULL
 
 
-def test_a_chunk_that_swells_is_no_recipe(tmp_path: Path) -> None:
+def test_a_chunk_that_inflates_too_far_is_not_a_recipe(tmp_path: Path) -> None:
     swollen = FULL.to_json().encode() + b" " * (25 * MAX_BYTES)
     path = with_chunk(tmp_path / "bomb.png", b"zTXt", png.KEYWORD.encode() + b"\0\0" + zlib.compress(swollen))
     tracemalloc.start()
@@ -92,24 +92,24 @@ def test_a_chunk_that_swells_is_no_recipe(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("body", [b"\0\0not deflated", b"\0\0", b"\0", b""])
-def test_a_broken_chunk_is_no_recipe(tmp_path: Path, body: bytes) -> None:
+def test_a_broken_chunk_is_not_a_recipe(tmp_path: Path, body: bytes) -> None:
     assert png.read_png(with_chunk(tmp_path / "broken.png", b"zTXt", png.KEYWORD.encode() + body)) is None
 
 
-def test_a_changed_chunk_is_no_recipe(tmp_path: Path) -> None:
+def test_a_changed_chunk_is_not_a_recipe(tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     png.write_png(path, PIXELS, PLAIN)
     path.write_bytes(path.read_bytes().replace(b"red house", b"big house", 1))
     assert png.read_png(path) is None
 
 
-def test_a_chunk_that_claims_gigabytes_is_no_recipe(tmp_path: Path) -> None:
+def test_a_chunk_that_claims_gigabytes_is_not_a_recipe(tmp_path: Path) -> None:
     path = tmp_path / "claims.png"
     path.write_bytes(png.SIGNATURE + struct.pack(">I", 2**31 - 1) + b"iTXt" + b"audio-to-image\0")
     assert png.read_png(path) is None
 
 
-def test_what_cannot_be_read_is_said_in_one_line(tmp_path: Path) -> None:
+def test_an_unreadable_picture_is_one_line(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     assert png.read_png(tmp_path / "pipe.png") is None
     assert png.read_png(tmp_path / "nothing.png") is None
@@ -129,7 +129,7 @@ def test_a_picture_of_a_billion_pixels_is_refused(tmp_path: Path) -> None:
             png.read_pixels(path)
 
 
-def test_a_photograph_is_turned_upright(tmp_path: Path) -> None:
+def test_a_photograph_is_rotated_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera lay on its side
     Image.fromarray(PIXELS).save(tmp_path / "photo.jpg", exif=exif)
