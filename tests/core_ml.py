@@ -1,4 +1,4 @@
-"""A stand-in for coremltools that refuses what the real one refuses and computes with ONNX graphs; its model folders."""
+"""A stand-in for coremltools, as strict as the real one, that computes with ONNX graphs; and model folders for it."""
 
 import enum
 import json
