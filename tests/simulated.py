@@ -1,6 +1,7 @@
 """Simulated graphs of a small Stable Diffusion model, and a painter over them."""
 
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -29,7 +30,8 @@ class Simulated:
     """A graph that checks what it is given against its ports and answers with a simple formula."""
 
     def __init__(self, answer, **inputs: Port) -> None:
-        self.inputs, self._answer, self.calls = inputs, answer, []
+        self.inputs, self._answer = inputs, answer
+        self.calls: list[dict[str, Any]] = []
 
     def __call__(self, **arrays):
         assert arrays.keys() == self.inputs.keys()
@@ -47,10 +49,12 @@ class SimulatedRuntime:
     """A folder of simulated graphs that records what was opened."""
 
     folder = CLIP
-    compute_unit, threads, versions = "cpu", 1, {}
+    compute_unit, threads = "cpu", 1
+    versions: ClassVar[dict[str, str]] = {}
 
     def __init__(self, **graphs) -> None:
-        self._graphs, self.opened = graphs, []
+        self._graphs = graphs
+        self.opened: list[str] = []
 
     def has(self, piece: str) -> bool:
         return piece in self._graphs

@@ -109,7 +109,7 @@ def test_a_folder_of_apples_is_described_by_its_shapes(stand_in, tmp_path):
     assert (painter.facts.width, painter.facts.height) == (512, 512)
     assert (painter.facts.model, painter.facts.compute_unit) == ("stable-diffusion-2-base", "ne")
     with pytest.raises(AudioToImageError, match="no encoder"):
-        painter.decide(Wish(prompt="a house", image=tiny.picture()))
+        painter.paint(Wish(prompt="a house", image=tiny.picture()))
 
 
 def package(path: Path) -> Path:
