@@ -4,8 +4,8 @@
     python bench/engine.py --quick --json   ours on ONNX Runtime beside diffusers; ends within 50 s, last line JSON
     python bench/engine.py --full-size      a random model of Stable Diffusion 2.1's size, two steps
 
-Start is from the start of the process to its entering the first step; a step is from one look of the UNet to the next;
-memory is the most that was ever resident. Ratios are ours over diffusers', medians of all rounds.
+`start` runs from the start of the process to the first call of the UNet, a `step` from one call to the next; `memory`
+is the peak of resident memory. Ratios are ours over diffusers', medians of all rounds.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ENGINES = {
     "diffusers-bf16": "diffusers, bf16 autocast",
 }
 FIGURES = ("start", "step", "picture", "memory")
-QUICK = 45.0  # seconds after which no round begins that might not end in time
+QUICK = 45.0  # seconds: no round starts that might end later
 ROUNDS = 3
 
 
@@ -73,7 +73,7 @@ def arguments() -> argparse.Namespace:
 
 
 def models(asked: argparse.Namespace) -> tuple[Path, Path]:
-    """Find or make the model for diffusers, and convert it for us; what is made is kept."""
+    """Find or make the model for diffusers, and convert it for our engine; both are kept for the next run."""
     source = asked.model or (DEMO if DEMO.exists() and not asked.full_size else None)
     if source is None:
         name = "full" if asked.full_size else "demo"
@@ -91,8 +91,8 @@ def models(asked: argparse.Namespace) -> tuple[Path, Path]:
 
         for old in KEPT.glob(f"{made}-*"):
             shutil.rmtree(old)
-        for told in convert(source, graphs, to="onnx"):
-            print(f"{told.piece}: {told.what}", file=sys.stderr)
+        for progress in convert(source, graphs, to="onnx"):
+            print(f"{progress.piece}: {progress.what}", file=sys.stderr)
     return source, graphs
 
 
@@ -113,7 +113,7 @@ def measure(
 
 
 def child(engine: str, folder: Path, steps: int, threads: int | None = None) -> dict[str, float]:
-    """Run one engine in a process of its own."""
+    """Run one engine in its own process."""
     command = [sys.executable, str(CHILD), engine, str(folder), str(steps), str(threads or 0), repr(time.time())]
     with tempfile.TemporaryFile("w+") as said:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=said, text=True, check=False)

@@ -80,10 +80,11 @@ def test_every_argument_is_one_that_apple_documents(sampler: str, unit: str) -> 
 
 def test_each_picture_is_a_run_of_its_own_with_the_next_seed(painter: apple.ApplePainter, tmp_path: Path) -> None:
     wish = Wish(prompt="a red house", seed=7, steps=20, guidance=7.5, sampler="pndm", count=2)
-    decision, *steps = painter.paint(wish)
+    decision, *events = painter.paint(wish)
     assert isinstance(decision, Decision)
     assert decision.spacing == "leading"
-    assert all(isinstance(step, Painted) for step in steps)
+    steps = [event for event in events if isinstance(event, Painted)]
+    assert len(steps) == len(events)
     pictures = [step for step in steps if step.pixels is not None]
     assert [(each.picture, each.seed, each.index, each.steps) for each in pictures] == [(0, 7, 20, 20), (1, 8, 20, 20)]
     assert all(np.array_equal(each.pixels[0, 0], [255, 0, 0]) for each in pictures if each.pixels is not None)
@@ -104,7 +105,7 @@ def test_stopping_the_iteration_ends_the_program(
     monkeypatch.setenv("PLAYED", 'echo $$ >"${0%/*}/pid"; exec sleep 3600')
     stream = painter.paint(WORDS)
     assert isinstance(next(stream), Decision)
-    assert next(stream).pixels is None
+    assert isinstance(next(stream), Painted)
     pid = int((tmp_path / "pid").read_text())
     stream.close()  # type: ignore[attr-defined]
     with pytest.raises(ProcessLookupError):

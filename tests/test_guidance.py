@@ -25,13 +25,14 @@ class Network:
         self.inputs |= {
             name: Port(shape=(rows, *array.shape[1:]), dtype=np.float32) for name, array in conditioning.items()
         }
-        self.calls = []
+        self.calls: list[int] = []
 
-    def __call__(self, sample, timestep, **conditioning):
+    def __call__(self, **arrays):
+        sample, timestep = arrays.pop("sample"), arrays.pop("timestep")
         self.calls.append(len(sample))
         assert (timestep == LEVEL.timestep).all()
-        assert {len(array) for array in conditioning.values()} <= {len(sample)}
-        said = sum(array.reshape(len(array), -1).sum(1) for array in conditioning.values())
+        assert {len(array) for array in arrays.values()} <= {len(sample)}
+        said = sum(array.reshape(len(array), -1).sum(1) for array in arrays.values())
         return {"out": (sample + np.reshape(said, (-1, 1, 1))).astype(np.float32)}
 
 

@@ -3,136 +3,19 @@
 import gc
 import pickle
 import weakref
-from pathlib import Path
 
 import numpy as np
 import pytest
+from simulated import DESCRIPTION, SHAPE, SIZE, Simulated, checker, decoder, encoder, paint, painter, text_encoder, unet
 
-from orchestrator.choices import MAX_SEED, SAMPLERS
+from orchestrator.choices import MAX_SEED
 from orchestrator.errors import AudioToImageError, Misuse
-from orchestrator.events import Painted
 from orchestrator.paint import Decision, Wish
 from orchestrator.paint.description import Description
-from orchestrator.paint.latent import LatentPainter
 from orchestrator.paint.pixels import fit
 from orchestrator.runtime import Port
 
 pytestmark = pytest.mark.quick
-
-CLIP = Path(__file__).parent / "data" / "clip"
-SHAPE, SIZE, WIDTH, LENGTH = (4, 4, 4), (32, 32), 3, 12
-DESCRIPTION = Description(
-    name="simulated",
-    latent_shape=SHAPE,
-    size=SIZE,
-    text_width=WIDTH,
-    token_length=LENGTH,
-    token_padding=0,
-    steps=4,
-    guidance=3.0,
-    preview=((0.1, 0.0, 0.0), (0.0, 0.1, 0.0), (0.0, 0.0, 0.1), (0.0, 0.0, 0.0), (0.5, 0.5, 0.5)),
-)
-
-
-class Simulated:
-    """A graph that checks what it is given against its ports and answers with a simple formula."""
-
-    def __init__(self, answer, **inputs: Port) -> None:
-        self.inputs, self._answer, self.calls = inputs, answer, []
-
-    def __call__(self, **arrays):
-        assert arrays.keys() == self.inputs.keys()
-        for name, array in arrays.items():
-            port = self.inputs[name]
-            assert array.dtype == port.dtype, name
-            assert array.flags.c_contiguous, name
-            assert len(array.shape) == len(port.shape), name
-            assert all(wanted in (None, size) for wanted, size in zip(port.shape, array.shape, strict=True)), name
-        self.calls.append(arrays)
-        return self._answer(**arrays)
-
-
-class SimulatedRuntime:
-    """A folder of simulated graphs that records what was opened."""
-
-    folder = CLIP
-    compute_unit, threads, versions = "cpu", 1, {}
-
-    def __init__(self, **graphs) -> None:
-        self._graphs, self.opened = graphs, []
-
-    def has(self, piece: str) -> bool:
-        return piece in self._graphs
-
-    def open(self, piece: str):
-        self.opened.append(piece)
-        made = self._graphs[piece]
-        return made() if isinstance(made, type(lambda: 0)) else made
-
-
-def text_encoder(dtype=np.int64) -> Simulated:
-    def answer(input_ids):
-        return {"last_hidden_state": (input_ids[..., None] % np.array([7, 11, 13])).astype(np.float32) / 10}
-
-    return Simulated(answer, input_ids=Port(shape=(1, LENGTH), dtype=dtype))
-
-
-def unet(batch=None, rank=3, clock=(None,), clock_type=np.float32) -> Simulated:
-    def answer(sample, timestep, encoder_hidden_states):
-        context = encoder_hidden_states if rank == 3 else encoder_hidden_states[:, :, 0].transpose(0, 2, 1)
-        seen = np.einsum("btc,t,c->b", context, np.cos(np.arange(LENGTH)), np.arange(WIDTH))[:, None, None, None] / 9
-        return {"noise_pred": np.tanh(0.7 * sample + seen + np.mean(timestep) / 5000).astype(np.float32)}
-
-    context = (batch, None, WIDTH) if rank == 3 else (batch, WIDTH, 1, LENGTH)
-    return Simulated(
-        answer,
-        sample=Port(shape=(batch, *SHAPE), dtype=np.float32),
-        timestep=Port(shape=clock, dtype=clock_type),
-        encoder_hidden_states=Port(shape=context, dtype=np.float32),
-    )
-
-
-def decoder(gain: float = 0.2) -> Simulated:
-    def answer(z):
-        return {"image": gain * z[:, :3].repeat(8, axis=2).repeat(8, axis=3)}
-
-    return Simulated(answer, z=Port(shape=(1, *SHAPE), dtype=np.float32))
-
-
-def encoder() -> Simulated:
-    def answer(x):
-        mean = x[:, :1, ::8, ::8].repeat(4, axis=1)
-        return {"latent": np.concatenate([mean, np.full_like(mean, -30.0)], axis=1)}
-
-    return Simulated(answer, x=Port(shape=(1, 3, *SIZE), dtype=np.float32))
-
-
-def checker(verdict: float) -> Simulated:
-    def answer(clip_input, images, adjustment):
-        assert images.min() >= 0
-        assert images.max() <= 1
-        assert abs(clip_input.mean()) < 3
-        return {"has_nsfw_concepts": np.array([verdict]), "filtered_images": images}
-
-    return Simulated(
-        answer,
-        clip_input=Port(shape=(1, 3, 224, 224), dtype=np.float32),
-        images=Port(shape=(1, *SIZE, 3), dtype=np.float32),
-        adjustment=Port(shape=(1,), dtype=np.float32),
-    )
-
-
-def painter(description=DESCRIPTION, batch=1, **graphs) -> LatentPainter:
-    whole = {"text_encoder": text_encoder(), "unet": unet(), "vae_decoder": decoder(), **graphs}
-    return LatentPainter(description, SimulatedRuntime(**whole), engine="simulated", batch=batch)
-
-
-def steps_of(events) -> list[Painted]:
-    return [event for event in events if isinstance(event, Painted)]
-
-
-def paint(own: LatentPainter, prompt: str = "a red house", **changes) -> list[Painted]:
-    return steps_of(own.paint(Wish(**{"prompt": prompt, "seed": 7, **changes})))
 
 
 @pytest.mark.parametrize(
@@ -345,61 +228,3 @@ def test_graphs_that_are_something_else_are_named():
     small = Simulated(lambda **_: {"image": np.zeros((1, 3, 8, 8))}, z=Port(shape=(1, *SHAPE), dtype=np.float32))
     with pytest.raises(AudioToImageError, match="no picture of 32x32"):
         paint(painter(vae_decoder=small))
-
-
-def test_one_picture_a_call_is_the_default_and_a_batch_shares_the_call():
-    graphs = [unet() for _ in range(2)]
-    for graph, batch in zip(graphs, (1, 3), strict=True):
-        paint(painter(unet=graph, batch=batch), count=3)
-    assert [len(graph.calls) for graph in graphs] == [12, 4]
-    assert {call["sample"].shape[0] for call in graphs[1].calls} == {6}  # three pictures, each with and without words
-
-
-@pytest.mark.parametrize("sampler", SAMPLERS)
-@pytest.mark.parametrize("guidance", [1.0, 3.0])
-def test_a_batch_paints_what_single_pictures_are(sampler, guidance):
-    asked = {"count": 5, "sampler": sampler, "guidance": guidance}
-    alone = sorted(paint(painter(), **asked), key=lambda step: (step.index, step.picture))
-    together = sorted(paint(painter(batch=2), **asked), key=lambda step: (step.index, step.picture))
-    assert [(each.picture, each.count, each.index, each.seed) for each in alone] == [
-        (each.picture, each.count, each.index, each.seed) for each in together
-    ]
-    for one, other in zip(alone, together, strict=True):
-        assert np.abs(one.denoised - other.denoised).max() < 1e-5
-        assert (one.pixels is None) == (other.pixels is None)
-
-
-@pytest.mark.parametrize("rows", [1, 2, 3])
-def test_a_graph_with_a_fixed_number_of_rows_is_called_as_often_as_needed(rows):
-    alone = [step.pixels for step in paint(painter(), count=3) if step.pixels is not None]
-    graph = unet(batch=rows)
-    seen = [step.pixels for step in paint(painter(unet=graph, batch=3), count=3) if step.pixels is not None]
-    assert {call["sample"].shape[0] for call in graph.calls} == {rows}
-    assert len(graph.calls) == 4 * 6 // rows
-    assert all(np.abs(one.astype(int) - other).max() <= 1 for one, other in zip(alone, seen, strict=True))
-
-
-def test_different_wishes_are_painted_together():
-    image = np.full((*SIZE, 3), 200, np.uint8)
-    for extra in ({}, {"image": image, "strength": 0.5}):
-        wishes = [
-            Wish(prompt="a red house", seed=3, count=2, **extra),
-            Wish(prompt="a dragon", negative="blurry", seed=9, **extra),
-        ]
-        alone = [
-            step.pixels
-            for wish in wishes
-            for step in steps_of(painter(vae_encoder=encoder()).paint(wish))
-            if step.pixels is not None
-        ]
-        events = list(painter(vae_encoder=encoder(), batch=3).paint_all(wishes))
-        assert [event.prompt for event in events[:2]] == ["a red house", "a dragon"]
-        last = [step for step in steps_of(events) if step.pixels is not None]
-        assert [(step.picture, step.count, step.seed) for step in last] == [(0, 3, 3), (1, 3, 4), (2, 3, 9)]
-        assert all(np.abs(one.astype(int) - each.pixels).max() <= 1 for one, each in zip(alone, last, strict=True))
-    assert (last[0].pixels != last[2].pixels).any()
-
-
-def test_wishes_that_need_other_steps_are_not_painted_together():
-    with pytest.raises(Misuse, match="must agree"):
-        painter().paint_all([Wish(prompt="a house"), Wish(prompt="a house", steps=9)])

@@ -22,8 +22,8 @@ class Encoder:
         self._width = width
         self.inputs = {"input_ids": Port(shape=(1, LENGTH), dtype=np.float32)}
 
-    def __call__(self, input_ids):
-        hidden = input_ids[..., None] + np.arange(self._width) / 100
+    def __call__(self, **arrays):
+        hidden = arrays["input_ids"][..., None] + np.arange(self._width) / 100
         return {"last_hidden_state": hidden, "pooled_outputs": hidden[:, 0]}
 
 

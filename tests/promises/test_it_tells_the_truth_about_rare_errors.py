@@ -181,9 +181,7 @@ def test_graphs_with_unexpected_inputs_or_outputs(tmp_path: Path, monkeypatch: P
     monkeypatch.setattr(coreml, "ports", lambda _: {"words": None})
     raises("is something else", lambda: coreml._description(tmp_path))
     torn = SimpleNamespace(
-        ComputeUnit={"CPU_ONLY": 0},
-        __version__="9.0",
-        models=SimpleNamespace(CompiledMLModel=fails(RuntimeError("torn"))),
+        __version__="", ComputeUnit={"CPU_ONLY": 0}, models=SimpleNamespace(CompiledMLModel=fails(RuntimeError("torn")))
     )
     files = {"vae_decoder": (tmp_path / "VAEDecoder.mlpackage",)}
     runtime = core_ml_runtime.CoreMLRuntime(tmp_path, files, torn, compute_unit="cpu", units={})
