@@ -11,7 +11,7 @@ else
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 endif
 SHELL_FILES := pipeline.sh shortcut_install.sh .ci/run tests/system.sh tests/lock.sh tests/release.sh
-PYTHON_FILES := orchestrator tests bench models download_model.py remove_parentheses.py
+PYTHON_FILES := orchestrator training tests bench models download_model.py remove_parentheses.py
 
 QUICK_TESTS = $(shell grep -l 'mark\.quick' tests/test_*.py)
 
@@ -23,11 +23,11 @@ help:  ## List the targets
 demo: $(BIN)/installed  ## Set up, and turn a recording that ships with the project into a picture
 	@$(BIN)/audio-to-image picture --seed 11 models/demo/recordings/01.wav
 
-# What needs torch to be checked (`orchestrator/convert`) is left to `make check`.
+# The types of `orchestrator/convert`, which needs torch, and of what is not the program are left to `make check`.
 quick: $(BIN)/installed-for-quick  ## The inner loop: lint, types and the tests marked quick, about a minute
 	$(BIN)/ruff format --check $(PYTHON_FILES)
 	$(BIN)/ruff check $(PYTHON_FILES)
-	$(BIN)/mypy --exclude '^orchestrator/convert/' --follow-imports silent --cache-dir .mypy_cache/quick
+	$(BIN)/mypy --exclude '^orchestrator/convert/' --follow-imports silent --cache-dir .mypy_cache/quick orchestrator
 	$(BIN)/python -m pytest -q -m quick $(QUICK_TESTS)
 
 coverage: $(BIN)/installed-for-quick  ## Show what the quick tests reach
@@ -56,8 +56,8 @@ lock:  ## Remake requirements.lock (needs uv)
 
 convert: $(BIN)/installed-for-tests  ## Set up what `models convert` needs
 
-demo-models: $(BIN)/installed-for-tests  ## Make the demo models anew, from nothing (hours; QUICK=1: minutes, at toy size)
-	$(BIN)/python models/demo/recipe/make.py $(if $(QUICK),--quick)
+demo-models: $(BIN)/installed-for-tests  ## Train the demo models from nothing (hours; QUICK=1: minutes, at toy size)
+	$(BIN)/python -m training.demo.make $(if $(QUICK),--quick)
 
 bench: $(BIN)/installed-for-tests  ## Measure the engine and press-to-talk
 	$(BIN)/python bench/engine.py

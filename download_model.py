@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fetch models: names on the command line, or none for the two full models of this machine.
+"""Fetch the models named on the command line, or the two full models for this machine.
 
 ./download_model.py base.en
 """

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Say it, see it: the whole line on one page. Each stage is a command that you can run by hand.
+# Say it, see it: speech to picture. Each stage is a command that you can run by hand.
 #
-#   ./pipeline.sh                  records, and paints what you say
-#   ./pipeline.sh RECORDING        paints what is said in a file: any format ffmpeg reads
+#   ./pipeline.sh                  record from the microphone and paint what you say
+#   ./pipeline.sh RECORDING        paint what is said in a file of any format ffmpeg reads
 #
-# The picture's path is the last line. What stops the line is the first stage that fails, with its exit status.
+# Prints the picture's path last. Stops at the first stage that fails, with its exit status.
 #
-#   AUDIO_TO_IMAGE_SECONDS=5 ./pipeline.sh      how long it records (10 s otherwise)
+#   AUDIO_TO_IMAGE_SECONDS=5 ./pipeline.sh      record for 5 s instead of 10 s
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Remove what nobody said from a transcript: text on standard input, the words to paint on standard output.
+"""Remove non-speech tags from a transcript: reads stdin, writes the prompt to stdout.
 
 echo "[Music] a red house (laughs) by the sea" | ./remove_parentheses.py
 """
@@ -12,7 +12,7 @@ from orchestrator.clean import clean, clean_bytes
 
 
 def remove_parentheses(text: str) -> str:
-    """Give back the words without (laughs), [MUSIC], *sighs* and their kin."""
+    """Return the text without tags such as (laughs), [MUSIC] and *sighs*."""
     return clean(text).prompt
 
 

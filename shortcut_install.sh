@@ -1,17 +1,17 @@
 #!/bin/sh
-# Sets audio-to-image up on a Mac with Apple Silicon, or on Debian and Ubuntu: one command.
+# Install audio-to-image on a Mac with Apple Silicon, or on Debian or Ubuntu.
 #
-#   ./shortcut_install.sh                 says what it will do, asks once, does it; again: does what is left
-#   ./shortcut_install.sh --dry-run       says it, and changes nothing
-#   ./shortcut_install.sh --uninstall     takes away what it put there, and nothing else
+#   ./shortcut_install.sh                 show the plan, ask once, then install; run again to finish or update
+#   ./shortcut_install.sh --dry-run       show the plan and change nothing
+#   ./shortcut_install.sh --uninstall     remove what this script installed
 #
-#   --yes            asks nothing
-#   --prefix DIR     puts it into DIR/lib/audio-to-image, its command into DIR/bin (otherwise ~/.local)
-#   --no-system      installs no system packages: the bundled ffmpeg and whisper.cpp serve
-#   --no-profile     leaves the shell's profile alone, also where DIR/bin is not on the PATH
-#   --no-models      fetches no models: the demo models serve
-#   --no-shortcut    makes no macOS Shortcut
-#   --with-apple-pipeline   adds Apple's python_coreml_stable_diffusion, some GB, as the painter `apple` (Macs only)
+#   --yes            do not ask
+#   --prefix DIR     install into DIR/lib/audio-to-image and DIR/bin (default: ~/.local)
+#   --no-system      install no system packages; use the bundled ffmpeg and whisper.cpp
+#   --no-profile     do not add DIR/bin to the PATH in the shell's profile
+#   --no-models      do not fetch the full models; use the demo models
+#   --no-shortcut    do not install the macOS Shortcut
+#   --with-apple-pipeline   add Apple's python_coreml_stable_diffusion (several GB) as the engine `apple`, Macs only
 #
 #   PYTHON=/usr/bin/python3.12 ./shortcut_install.sh     the Python to use, 3.11 to 3.13
 set -eu
@@ -19,7 +19,7 @@ set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 system=$(uname -s)
 prefix=$HOME/.local
-action=install yes='' dry='' planning='' undone=''
+action=install yes='' dry='' planning='' incomplete=''
 with_system=1 with_profile=1 with_models=1 with_shortcut=1 with_apple=''
 PYTHON_FITS='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
 
@@ -27,10 +27,10 @@ say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $1"; say "  try: $2"; exit 1; }
 have() { command -v "$1" > /dev/null 2>&1; }
 step() { say "- $1"; }
-there() { say "    already there: $1"; }
+already() { say "    already there: $1"; }
 run() { say "    $*"; [ -n "$planning" ] || "$@"; }
-attempt() { "$@" || { say "    that failed: run it again later"; undone=1; }; }
-now() { [ -z "$planning" ]; }
+attempt() { "$@" || { say "    that failed: try again later"; incomplete=1; }; }
+applying() { [ -z "$planning" ]; }
 
 main() {
     read_flags "$@"
@@ -48,7 +48,7 @@ main() {
     ask
     planning=''
     "$action"
-    [ -z "$undone" ] || die "something is left to do, see above" "./shortcut_install.sh"
+    [ -z "$incomplete" ] || die "some steps failed, see above" "./shortcut_install.sh"
 }
 
 read_flags() {
@@ -62,7 +62,7 @@ read_flags() {
             --no-models) with_models='' ;;
             --no-shortcut) with_shortcut='' ;;
             --with-apple-pipeline) with_apple=1 ;;
-            --prefix) [ "$#" -gt 1 ] || die "--prefix names no folder" "--prefix ~/.local"; prefix=$2; shift ;;
+            --prefix) [ "$#" -gt 1 ] || die "--prefix needs a folder" "--prefix ~/.local"; prefix=$2; shift ;;
             --prefix=*) prefix=${1#*=} ;;
             -h | --help) sed -n '2,/^set /s/^# \{0,1\}//p' "$0"; exit 0 ;;
             *) say "error: there is no flag $1"; say "  try: ./shortcut_install.sh --help"; exit 2 ;;
@@ -70,7 +70,7 @@ read_flags() {
         shift
     done
     case $prefix in
-        *[\"\$\`\\:]*) die "the prefix $prefix cannot stand on a PATH" "choose another --prefix" ;;
+        *[\"\$\`\\:]*) die "the prefix $prefix cannot be on a PATH" "choose another --prefix" ;;
         /*) ;;
         *) prefix=$(pwd)/$prefix ;;
     esac
@@ -84,7 +84,7 @@ check_machine() {
 
 ask() {
     [ -z "$yes" ] || return 0
-    [ -t 0 ] || die "there is nobody to ask" "add --yes"
+    [ -t 0 ] || die "cannot ask without a terminal" "add --yes"
     printf 'Go ahead? [Y/n] ' >&2
     read -r answer || answer=n
     case $answer in '' | [yY]*) ;; *) say "Nothing was changed."; exit 130 ;; esac
@@ -96,7 +96,7 @@ install() {
     link
     if [ -n "$with_models" ]; then models; fi
     if [ -n "$with_shortcut" ] && [ "$system" = Darwin ]; then
-        step "The Shortcut: one click in the window that opens"
+        step "The Shortcut: confirm it in the window that opens"
         attempt run "$command" shortcut install
     fi
     if [ -n "$with_apple" ]; then apple_pipeline; fi
@@ -108,50 +108,50 @@ install() {
 
 system_packages() {
     step "System packages"
-    wanted=''
+    packages=''
     if [ -z "$with_system" ]; then
-        say "    none: the bundled ffmpeg and whisper.cpp serve"
+        say "    none: using the bundled ffmpeg and whisper.cpp"
     elif [ "$system" = Darwin ]; then
         brew_packages
     elif have apt-get; then
         apt_packages
     else
-        say "    neither Homebrew nor apt-get: the bundled ffmpeg and whisper.cpp serve"
+        say "    neither Homebrew nor apt-get: using the bundled ffmpeg and whisper.cpp"
     fi
-    find_python || brings_python || die "there is no Python 3.11 to 3.13" "https://www.python.org/downloads has one"
+    find_python || installs_python || die "there is no Python 3.11 to 3.13" "https://www.python.org/downloads has one"
 }
 
-brings_python() { [ -n "$planning" ] && case $wanted in *python*) true ;; *) false ;; esac; }
+installs_python() { [ -n "$planning" ] && case $packages in *python*) true ;; *) false ;; esac; }
 
 brew_packages() {
     brew=''
     for brew in brew /opt/homebrew/bin/brew none; do if have "$brew"; then break; fi; done
     if [ "$brew" = none ]; then
-        say "    no Homebrew: the bundled ffmpeg and whisper.cpp serve"
+        say "    no Homebrew: using the bundled ffmpeg and whisper.cpp"
         return
     fi
-    wanted="ffmpeg whisper-cpp"
-    find_python || have uv || wanted="$wanted python@3.12"
-    for formula in $wanted; do
+    packages="ffmpeg whisper-cpp"
+    find_python || have uv || packages="$packages python@3.12"
+    for formula in $packages; do
         if "$brew" list --formula "$formula" > /dev/null 2>&1; then
-            there "$formula"
+            already "$formula"
         else
-            run "$brew" install "$formula" || say "    that failed: the bundled one serves"
+            run "$brew" install "$formula" || say "    that failed: using the bundled one"
         fi
     done
 }
 
 apt_packages() {
-    if have ffmpeg; then there ffmpeg; else wanted=ffmpeg; fi
-    if ! have uv && ! { find_python && "$python" -c 'import ensurepip' 2> /dev/null; }; then wanted="$wanted python3-venv"; fi
-    [ -n "$wanted" ] || return 0
+    if have ffmpeg; then already ffmpeg; else packages=ffmpeg; fi
+    if ! have uv && ! { find_python && "$python" -c 'import ensurepip' 2> /dev/null; }; then packages="$packages python3-venv"; fi
+    [ -n "$packages" ] || return 0
     if [ "$(id -u)" = 0 ]; then sudo=''; else sudo=sudo; fi
-    # shellcheck disable=SC2086 # lists of words
-    { run $sudo apt-get -qq update && run $sudo apt-get -qq install -y --no-install-recommends $wanted; } ||
-        say "    that failed: the bundled ffmpeg serves"
+    # shellcheck disable=SC2086 # word splitting is intended
+    { run $sudo apt-get -qq update && run $sudo apt-get -qq install -y --no-install-recommends $packages; } ||
+        say "    that failed: using the bundled ffmpeg"
 }
 
-# Put into $python what PYTHON names, else the first that fits. macOS' own is too old, and calling it may open a window.
+# Set $python to PYTHON, or to the first supported Python. Skip macOS's own: it is too old, and may open a dialog.
 find_python() {
     if [ -n "${PYTHON:-}" ]; then
         set -- "$PYTHON"
@@ -164,22 +164,22 @@ find_python() {
         if "$found" -c "$PYTHON_FITS" 2> /dev/null; then python=$found; return 0; fi
     done
     python=${PYTHON:-python3.12}
-    have uv  # which brings that one
+    have uv  # uv downloads Python
 }
 
-# --- The package, in an environment of its own. It is copied: a checkout in Downloads may be read by no Shortcut.
+# --- The package, in its own environment. It is copied because Shortcuts cannot read a checkout in Downloads.
 
 package() {
-    step "audio-to-image and what it needs, in $library"
+    step "audio-to-image and its dependencies, in $library"
     sum=$(source_sum)
     if [ "$(cat "$library/installed" 2> /dev/null)" = "$sum" ] && "$command" --version > /dev/null 2>&1; then
-        there "the same version"
+        already "the same version"
         return
     fi
-    if now; then prepare; fi
+    if applying; then prepare; fi
     { make_environment && pip_install --no-deps --require-hashes -r "$library/core.lock" &&
-        pip_install --no-deps --force-reinstall "$here"; } || die "that failed" "./shortcut_install.sh goes on from here"
-    if now; then printf '%s\n' "$sum" > "$library/installed"; fi
+        pip_install --no-deps --force-reinstall "$here"; } || die "that failed" "./shortcut_install.sh continues from here"
+    if applying; then printf '%s\n' "$sum" > "$library/installed"; fi
 }
 
 make_environment() {
@@ -198,7 +198,7 @@ pip_install() {
     fi
 }
 
-# Write down which folders are ours to remove, and the two parts of the lock: for the program, for what converts models.
+# Save the list of folders to remove on uninstall, and split the lock: for the program, and for converting models.
 prepare() {
     made=$(for each in "$prefix/bin" "$prefix/lib" "$prefix"; do [ -d "$each" ] || printf '%s\n' "$each"; done)
     mkdir -p "$library" "$prefix/bin"
@@ -222,10 +222,10 @@ source_sum() {
 link() {
     step "The command, in $prefix/bin"
     for name in audio-to-image a2i; do
-        if ours "$name"; then
-            there "$prefix/bin/$name"
+        if is_ours "$name"; then
+            already "$prefix/bin/$name"
         elif [ -e "$prefix/bin/$name" ]; then
-            die "$prefix/bin/$name is something else" "move it away, or choose another --prefix"
+            die "$prefix/bin/$name belongs to something else" "move it away, or choose another --prefix"
         else
             run ln -sf "$environment/bin/$name" "$prefix/bin/$name"
         fi
@@ -234,13 +234,13 @@ link() {
     if [ -z "$with_profile" ]; then
         say "    $prefix/bin is not on the PATH"
     elif grep -qxF "$line" "$profile" 2> /dev/null; then
-        there "the line in $profile"
+        already "the line in $profile"
     else
         run add_line "$profile"
     fi
 }
 
-ours() { [ "$(readlink "$prefix/bin/$1" 2> /dev/null)" = "$environment/bin/$1" ]; }
+is_ours() { [ "$(readlink "$prefix/bin/$1" 2> /dev/null)" = "$environment/bin/$1" ]; }
 
 add_line() {
     [ -e "$profile" ] || : > "$library/made-profile"
@@ -254,28 +254,28 @@ models() {
     if [ "$system" = Darwin ]; then
         step "The two full models: about 1.3 GB"
     else
-        step "The two full models: some GB, and torch to convert the picture model with"
+        step "The two full models: several GB, and torch to convert the picture model"
         attempt pip_install "$(sed -n 's/^TORCH := //p' "$here/Makefile")"
         attempt pip_install --no-deps --require-hashes -r "$library/extras.lock"
     fi
-    if now; then
+    if applying; then
         folder=$("$environment/bin/python" -c 'from orchestrator import settings; print(settings.load().models)')
-        before=$(fetched)
+        before=$(list_models)
     fi
     attempt run "$command" models get
-    if now; then fetched | grep -vxF "$before" >> "$library/models" || true; fi
+    if applying; then list_models | grep -vxF "$before" >> "$library/models" || true; fi
 }
 
-fetched() { for each in "$folder"/*; do if [ -e "$each" ]; then printf '%s\n' "$each"; fi; done; }
+list_models() { for each in "$folder"/*; do if [ -e "$each" ]; then printf '%s\n' "$each"; fi; done; }
 
-# --- Apple's pipeline, with its own pins: numpy below 1.24 is not to be had for Python 3.12 and later
+# --- Apple's pipeline, in its own environment: it needs numpy below 1.24, which does not support Python 3.12 and later
 
 apple_pipeline() {
     [ "$system" = Darwin ] || die "Apple's pipeline needs a Mac" "leave --with-apple-pipeline out"
     revision=$(sed -n 's/^REVISION = "\([0-9a-f]*\)".*/\1/p' "$here/orchestrator/paint/apple.py")
-    step "Apple's pipeline, as the painter apple"
+    step "Apple's pipeline, as the engine apple"
     if [ "$(cat "$library/apple/revision" 2> /dev/null)" = "$revision" ]; then
-        there "the same revision"
+        already "the same revision"
         return
     fi
     attempt apple_environment
@@ -293,14 +293,14 @@ apple_environment() {
         return 1
     fi
     run "$library/apple/bin/python" -m pip install --quiet "git+https://github.com/apple/ml-stable-diffusion@$revision" &&
-        if now; then printf '%s\n' "$revision" > "$library/apple/revision"; fi
+        if applying; then printf '%s\n' "$revision" > "$library/apple/revision"; fi
 }
 
-# --- Taking it away
+# --- Uninstall
 
 uninstall() {
     if [ ! -d "$library" ]; then
-        step "Nothing: there is no $library"
+        step "Nothing to do: there is no $library"
         return
     fi
     if [ "$system" = Darwin ]; then
@@ -310,12 +310,12 @@ uninstall() {
     fi
     step "Models, commands, the package"
     while read -r model; do run rm -rf "$model"; done < "$library/models"
-    for name in audio-to-image a2i; do if ours "$name"; then run rm "$prefix/bin/$name"; fi; done
+    for name in audio-to-image a2i; do if is_ours "$name"; then run rm "$prefix/bin/$name"; fi; done
     if grep -qxF "$line" "$profile" 2> /dev/null; then run remove_line; fi
     folders=$(cat "$library/folders")
     run rm -rf "$library"
-    if now; then printf '%s\n' "$folders" | while read -r each; do rmdir "$each" 2> /dev/null || true; done; fi
-    step "These stay: system packages, recordings, pictures, settings"
+    if applying; then printf '%s\n' "$folders" | while read -r each; do rmdir "$each" 2> /dev/null || true; done; fi
+    step "Not removed: system packages, recordings, pictures, settings"
 }
 
 remove_line() {

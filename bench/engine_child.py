@@ -1,4 +1,4 @@
-"""One engine paints one picture in this process: what to paint comes in as arguments, figures go out as a JSON line."""
+"""Paint one picture with one engine in this process and print the figures as a JSON line."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PROMPT = "a red sailboat on the sea at sunset"
 
 
 def main() -> None:
-    """Measure one engine; the time at which the parent started this process is the last argument."""
+    """Measure one engine; the last argument is the time at which the parent started this process."""
     engine, folder, steps, threads, began = sys.argv[1:]
     if engine == "loop":
         print(json.dumps({"loop_ms": loop(int(steps)) * 1000}))
         return
-    entered: list[float] = []  # when the UNet was called
+    entered: list[float] = []  # the times at which the UNet was called
     paint = diffusers if engine.startswith("diffusers") else ours
     paint(engine, Path(folder), int(steps), int(threads), lambda *_: entered.append(time.time()))
     done = time.time()
@@ -35,24 +35,23 @@ def main() -> None:
 
 def ours(engine: str, folder: Path, steps: int, threads: int, enter: Callable[..., None]) -> None:
     """Paint with our engine."""
-    from orchestrator.paint import Request, open_painter
-    from orchestrator.paint.guidance import Guide
+    from orchestrator.diffusion.guidance import Guided
+    from orchestrator.paint import Wish, open_painter
 
-    look = Guide.__call__
+    call = Guided.__call__
 
     def watched(*given: Any) -> Any:
         enter()
-        return look(*given)
+        return call(*given)
 
-    Guide.__call__ = watched  # type: ignore[method-assign]
+    Guided.__call__ = watched  # type: ignore[method-assign]
     if engine == "openvino-bf16":
         from orchestrator.paint import openvino
 
-        painter = openvino.painter(folder, compute_unit="auto", threads=threads or None, precision="bf16")
+        painter: Any = openvino.painter(folder, compute_unit="auto", threads=threads or None, batch=1, precision="bf16")
     else:
         painter = open_painter(folder, engine=engine, threads=threads or None)
-    for step in painter.paint(Request(prompt=PROMPT, steps=steps, guidance=5.0, sampler="dpm++2m")):
-        last = step
+    *_, last = painter.paint(Wish(prompt=PROMPT, seed=0, steps=steps, guidance=5.0, sampler="dpm++2m"))
     if last.pixels is None or last.pixels.std() == 0:
         raise SystemExit("nothing was painted")
 
@@ -77,10 +76,10 @@ def loop(steps: int) -> float:
     """Time a step of our loop at 64x64x4 with graphs that cost nothing."""
     import numpy as np
 
-    from orchestrator.paint import Engine, Request
+    from orchestrator.paint import Wish
     from orchestrator.paint.description import Description
-    from orchestrator.paint.graph import Port
     from orchestrator.paint.latent import LatentPainter
+    from orchestrator.runtime import Port
 
     clip = Path(__file__).parent.parent / "tests" / "data" / "clip"
     shapes = {"sample": (None, 4, 64, 64), "timestep": (None,), "encoder_hidden_states": (None, 1024, 1, 77)}
@@ -94,8 +93,10 @@ def loop(steps: int) -> float:
     class Free:
         """Every graph and its runtime at once."""
 
+        compute_unit, threads = "cpu", 1
+
         def __init__(self) -> None:
-            self.folder, self.engine = clip, Engine(name="free", model="", compute_unit="", threads=1, versions={})
+            self.folder, self.versions = clip, {"numpy": np.__version__}
             self.inputs = {name: Port(shape=shape, dtype=np.float32) for name, shape in ports.items()}
 
         def has(self, piece: str) -> bool:
@@ -109,12 +110,13 @@ def loop(steps: int) -> float:
 
     free: Any = Free()
     model = Description(name="free", latent_shape=(4, 64, 64), size=(512, 512), text_width=1024)
-    times = [time.perf_counter() for _ in LatentPainter(model, free).paint(Request(prompt=PROMPT, steps=steps))]
+    painter = LatentPainter(model, free, engine="free")
+    times = [time.perf_counter() for _ in painter.paint(Wish(prompt=PROMPT, seed=0, steps=steps))][1:]
     return median(later - earlier for earlier, later in itertools.pairwise(times))
 
 
 def peak_megabytes() -> float:
-    """Read the most memory that was ever resident: what getrusage says may be the parent's."""
+    """Return the peak of resident memory; getrusage may report the parent's."""
     status = Path("/proc/self/status")
     if status.exists():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))

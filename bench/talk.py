@@ -1,12 +1,13 @@
-"""Measure press-to-talk: speech played into a PulseAudio null sink, from key press and from end of speech to the PNG.
+"""Measure push-to-talk latency, with speech played into a PulseAudio null sink.
 
     .venv/bin/python bench/talk.py             the whole table, three sentences
     .venv/bin/python bench/talk.py --quick     one sentence, within 50 s
-    .venv/bin/python bench/talk.py --long      ten minutes of noise: is a sample lost? how much memory?
+    .venv/bin/python bench/talk.py --long      ten minutes of noise: lost samples and memory
 
-A: ./pipeline.sh, each stage a cold process, a fixed window. B: `talk --once`, cold. C: `talk`, warm. D: the engines'
-own compute for the same recordings, warm and alone. The end of the speech is where the voice detector finds it in the
-recording, counted from the arrival of its first block. With --json the last line is one JSON object.
+Times run to the PNG, from the key press and from the end of speech. A: ./pipeline.sh, each stage a cold process, with a
+fixed recording time. B: `talk --once`, cold. C: `talk`, warm. D: hearing and painting alone, warm, on the same
+recordings. The end of speech is where the voice detector finds it in the recording, counted from the arrival of its
+first block. With --json the last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -29,32 +30,34 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from microphone import Microphone  # noqa: E402 - the tests' own
+from microphone import Microphone  # noqa: E402 - from tests/
 
-from orchestrator import settings, sound, voice  # noqa: E402
+from orchestrator import settings, sound  # noqa: E402
+from orchestrator.hear.speech import voice  # noqa: E402
 from orchestrator.line.engines import Line  # noqa: E402
-from orchestrator.line.order import asked  # noqa: E402
+from orchestrator.line.order import make_wish  # noqa: E402
+from orchestrator.meaning import Words  # noqa: E402
 
 COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
 SEED = "4"
 SENTENCES = sorted((ROOT / "models" / "demo" / "recordings").glob("*.wav"))
-QUICK_SECONDS = 32.0  # after which a quick run says no second warm sentence
-PLAIN = {"OMP_NUM_THREADS": "1"}  # as the engines' own choice on a small machine
+QUICK_SECONDS = 32.0  # no second warm sentence after this in a quick run
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # what the engines choose on a small machine
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spoken:
-    """One sentence of a session: seconds, and where its recording is."""
+    """The measurements of one sentence, and its recording."""
 
-    from_key: float
+    from_key: float  # seconds to the picture
     from_speech: float
-    own_cpu: float  # share of a core while someone spoke
+    own_cpu: float  # share of a core during speech
     recording: Path
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What came out."""
+    """The results; A to D are explained above."""
 
     pipeline_seconds: float  # A
     cold_seconds: float  # B
@@ -71,7 +74,7 @@ class Figures:
 
 
 class Talking:
-    """A session of `talk`, driven as a person would: keys through a terminal, events from its standard output."""
+    """A `talk` session: keys go in through a terminal, JSON events come from its stdout."""
 
     def __init__(self, *arguments: str) -> None:
         self._keys, theirs = os.openpty()
@@ -90,7 +93,7 @@ class Talking:
         return time.perf_counter()
 
     def events(self, until: str) -> Iterator[tuple[float, dict[str, object]]]:
-        """Yield events with the time they came, until one of a kind."""
+        """Yield events with their arrival times, up to the first of kind `until`."""
         for line in self.process.stdout or ():
             event = json.loads(line)
             yield time.perf_counter(), event
@@ -99,12 +102,12 @@ class Talking:
         raise SystemExit(f"talk ended before {until!r}: status {self.process.wait()}")
 
     def cpu(self) -> float:
-        """Tell the seconds of a core that the talking process itself has taken, all its threads."""
+        """Return the CPU seconds used by all threads of the talk process, without its children."""
         tasks = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
         return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
     def memory(self) -> float:
-        """Tell the most megabytes that the talking process has held."""
+        """Return the talk process's peak memory in MB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) / 1000
 
@@ -114,8 +117,8 @@ class Talking:
         os.close(self._keys)
 
 
-def spoken(talking: Talking, microphone: Microphone, sentence: Path, pressed: float) -> Spoken:
-    """Say a sentence and see its picture."""
+def say_sentence(talking: Talking, microphone: Microphone, sentence: Path, pressed: float) -> Spoken:
+    """Play a sentence and wait for its picture."""
     opened = first_block = cpu_begun = cpu = recorded = 0.0
     recording = Path()
     for at, event in talking.events("kept"):
@@ -135,8 +138,8 @@ def spoken(talking: Talking, microphone: Microphone, sentence: Path, pressed: fl
     )
 
 
-def pipeline(microphone: Microphone, sentence: Path) -> float:
-    """A: each stage a cold process, the fixed window."""
+def run_pipeline(microphone: Microphone, sentence: Path) -> float:
+    """A: run pipeline.sh and return its seconds."""
     begun = time.perf_counter()
     process = subprocess.Popen([str(ROOT / "pipeline.sh")], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     cue = next((line for line in process.stderr or () if b"speak" in line), None)
@@ -148,32 +151,32 @@ def pipeline(microphone: Microphone, sentence: Path) -> float:
     return time.perf_counter() - begun
 
 
-def cold(microphone: Microphone, sentence: Path) -> float:
-    """B: one sentence, from nothing."""
+def run_cold(microphone: Microphone, sentence: Path) -> float:
+    """B: run `talk --once` cold and return its seconds."""
     talking = Talking("--once", "--now")
-    seconds = spoken(talking, microphone, sentence, talking.begun).from_key
+    seconds = say_sentence(talking, microphone, sentence, talking.begun).from_key
     talking.process.wait()
     talking.end()
     return seconds
 
 
-def warm(
+def run_warm(
     microphone: Microphone, sentences: Sequence[Path], *, silence: bool, until: float = float("inf")
 ) -> tuple[list[Spoken], float | None, float]:
-    """C: a session whose first sentence does not count; its share of a core in silence, and its memory."""
+    """C: run a warm session; return its sentences but the first, its share of a core in silence, and its memory."""
     talking, said = Talking("--seconds", "10"), []
     for sentence in (sentences[0], *sentences):
         if len(said) < 2 or time.perf_counter() < until:
             list(talking.events("ready"))
-            said.append(spoken(talking, microphone, sentence, talking.press(" ")))
-            tell(f"warm: {said[-1].from_speech:.2f} s from the end of the speech")
-    share = _in_silence(talking) if silence else None
+            said.append(say_sentence(talking, microphone, sentence, talking.press(" ")))
+            log(f"warm: {said[-1].from_speech:.2f} s from the end of the speech")
+    share = _cpu_in_silence(talking) if silence else None
     memory = talking.memory()
     talking.end()
     return said[1:], share, memory
 
 
-def _in_silence(talking: Talking) -> float:
+def _cpu_in_silence(talking: Talking) -> float:
     list(talking.events("ready"))
     talking.press(" ")
     list(talking.events("opened"))
@@ -184,19 +187,19 @@ def _in_silence(talking: Talking) -> float:
     return 0.0
 
 
-def engines(recordings: Sequence[Path], chosen: settings.Settings) -> tuple[float, float]:
-    """D: hearing and painting alone, in warm processes."""
+def run_engines(recordings: Sequence[Path], chosen: settings.Settings) -> tuple[float, float]:
+    """D: return the mean seconds of hearing and of painting, warm."""
     hears, paints = [], []
     with Line(chosen) as line:
         for index, recording in enumerate((recordings[0], *recordings)):
             samples = np.concatenate(list(sound.read(recording)))
-            line.hearer.load()
-            line.painter.load()
+            line.speech.load()
+            line.picture.load()
             begun = time.perf_counter()
-            text = line.hearer.hear(samples).text
+            meaning = line.speech.hear(samples).result()
             heard = time.perf_counter()
-            request = line.painter.resolve(asked(replace(chosen, seed=int(SEED)), text or "a red house", None))
-            for _step in line.painter.paint(request):
+            text = meaning.text if isinstance(meaning, Words) else "a red house"
+            for _step in line.picture.paint(make_wish(replace(chosen, seed=int(SEED)), text, None)):
                 pass
             if index:
                 hears.append(heard - begun)
@@ -204,20 +207,20 @@ def engines(recordings: Sequence[Path], chosen: settings.Settings) -> tuple[floa
     return mean(hears), mean(paints)
 
 
-def measured(*, quick: bool) -> Figures:
-    """Measure it all, side by side, on the same sentences."""
+def measure(*, quick: bool) -> Figures:
+    """Run all measurements on the same sentences."""
     chosen, begun = settings.load(), time.perf_counter()
     sentences = SENTENCES[1:2] if quick else SENTENCES[:3]
-    with home() as microphone:
-        a = [pipeline(microphone, each) for each in sentences]
-        tell(f"pipeline.sh: {mean(a):.2f} s")
-        b = [cold(microphone, each) for each in sentences]
-        tell(f"cold: {mean(b):.2f} s")
+    with isolated_home() as microphone:
+        a = [run_pipeline(microphone, each) for each in sentences]
+        log(f"pipeline.sh: {mean(a):.2f} s")
+        b = [run_cold(microphone, each) for each in sentences]
+        log(f"cold: {mean(b):.2f} s")
         several = sentences * (2 if quick else 1)
-        said, silent, memory = warm(
+        said, silent, memory = run_warm(
             microphone, several, silence=not quick, until=begun + QUICK_SECONDS if quick else float("inf")
         )
-        hear, paint = engines([each.recording for each in said][: len(sentences)], chosen)
+        hear, paint = run_engines([each.recording for each in said][: len(sentences)], chosen)
     speech = mean(each.from_speech for each in said)
     return Figures(
         pipeline_seconds=mean(a),
@@ -235,11 +238,11 @@ def measured(*, quick: bool) -> Figures:
     )
 
 
-def lost(seconds: int) -> dict[str, float]:
-    """Record noise that is known, sample by sample, and look where it slips."""
+def measure_loss(seconds: int) -> dict[str, float]:
+    """Record known noise and compare it with the source, to find missing or shifted samples."""
     rate = sound.SAMPLE_RATE
     noise = (np.random.default_rng(1).normal(size=(seconds + 5) * rate) * 3000).astype(np.int16)
-    with home() as microphone, tempfile.TemporaryDirectory() as folder:
+    with isolated_home() as microphone, tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "noise.wav"
         sound.write_wav(source, [noise])
         talking = Talking("--once", "--now", "--seconds", str(seconds), "--silence", "1000")
@@ -251,7 +254,7 @@ def lost(seconds: int) -> dict[str, float]:
         recorded = np.concatenate(list(sound.read(heard)))
         talking.process.wait()
         talking.end()
-    lags = [_lag(recorded, noise, at) for at in range(3 * rate, len(recorded) - rate, rate)]
+    lags = [_find_lag(recorded, noise, at) for at in range(3 * rate, len(recorded) - rate, rate)]
     return {
         "seconds": len(recorded) / rate,
         "samples_missing": seconds * rate - len(recorded),
@@ -260,8 +263,8 @@ def lost(seconds: int) -> dict[str, float]:
     }
 
 
-def _lag(recorded: sound.Samples, source: sound.Samples, at: int) -> int:
-    """Find by how many samples half a second of the recording lags behind what was played."""
+def _find_lag(recorded: sound.Samples, source: sound.Samples, at: int) -> int:
+    """Return by how many samples half a second of the recording lags behind the source."""
     window, reach = recorded[at : at + 8000].astype(float), 3 * sound.SAMPLE_RATE
     begin = max(0, at - reach)
     played = source[begin : at + 8000].astype(float)
@@ -270,15 +273,15 @@ def _lag(recorded: sound.Samples, source: sound.Samples, at: int) -> int:
     return at - begin - int(np.argmax(match))
 
 
-def tell(news: str) -> None:
-    print(news, file=sys.stderr, flush=True)
+def log(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager
-def home() -> Iterator[Microphone]:
-    """Have a sound server, recordings and a gallery of our own."""
+def isolated_home() -> Iterator[Microphone]:
+    """Use a private sound server and data folder."""
     with tempfile.TemporaryDirectory(prefix="mic") as name:
-        os.environ |= PLAIN | {"XDG_RUNTIME_DIR": name, "AUDIO_TO_IMAGE_DATA": f"{name}/data"}
+        os.environ |= ONE_THREAD | {"XDG_RUNTIME_DIR": name, "AUDIO_TO_IMAGE_DATA": f"{name}/data"}
         for variable in ("PULSE_SERVER", "PULSE_RUNTIME_PATH"):
             os.environ.pop(variable, None)
         microphone = Microphone(Path(name))
@@ -291,10 +294,12 @@ def home() -> Iterator[Microphone]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one sentence, within 50 s")
-    parser.add_argument("--long", type=int, metavar="SECONDS", nargs="?", const=600, help="is a sample lost?")
+    parser.add_argument(
+        "--long", type=int, metavar="SECONDS", nargs="?", const=600, help="record noise and count lost samples"
+    )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON, in the last line")
     options = parser.parse_args()
-    figures = lost(options.long) if options.long else asdict(measured(quick=options.quick))
+    figures = measure_loss(options.long) if options.long else asdict(measure(quick=options.quick))
     for name, value in figures.items():
         print(f"{name:28} {'-' if value is None else f'{value:.3f}'}")
     if options.json:

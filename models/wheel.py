@@ -1,4 +1,4 @@
-"""Puts the catalogue and the demo models into the wheel, inside the package; an editable install finds them here."""
+"""Build hook that puts the catalogue and the demo models into the wheel; editable installs use this folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-CARRIED = (
+INCLUDED = (
     "catalogue.toml",
     "demo/ggml-demo.bin",
     "demo/pictures",
@@ -16,7 +16,7 @@ CARRIED = (
 )
 
 
-class CarryModels(BuildHookInterface):  # type: ignore[type-arg]
+class IncludeModels(BuildHookInterface):  # type: ignore[type-arg]
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if version != "editable":
-            build_data["force_include"] |= {f"models/{name}": f"orchestrator/models/{name}" for name in CARRIED}
+            build_data["force_include"] |= {f"models/{name}": f"orchestrator/models/{name}" for name in INCLUDED}

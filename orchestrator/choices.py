@@ -1,7 +1,7 @@
-"""What a person can choose, in the one spelling that settings, flags, API fields and recipes share.
+"""The choices a user can make, each with one spelling for settings, flags, API fields and recipes.
 
-A choice is a dataclass field that carries its help, its limits and its values. Settings, the command line's flags, the
-API's fields and schema, and what a painter is asked are all made from these classes.
+A choice is a dataclass field with its help, limits and values. Settings, command-line flags, the API's fields and
+schema, and what a painter gets are made from these classes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ ENGINES = ("coreml", "onnx", "openvino", "apple")
 COMPUTE_UNITS = ("auto", "cpu", "gpu", "ne", "all")
 SAMPLERS = ("dpm++2m", "pndm", "euler", "euler-a", "ddim", "lcm")
 SPACINGS = ("leading", "trailing", "linspace", "karras")
+MAX_CHARACTERS = 10_000  # of a prompt
+MAX_STEPS = 1_000
+MAX_COUNT = 1_000
 MAX_SEED = 2**32 - 1  # of numpy's RandomState
 MAX_THREADS = 1024
 LANGUAGES = (
@@ -33,7 +36,7 @@ LANGUAGES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """What is known of one field: its help, and the values it takes."""
+    """A field's help and the values it takes."""
 
     help: str
     metavar: str | None = None
@@ -43,18 +46,18 @@ class Choice:
 
 
 def choice(default: Any, help: str, **known: Any) -> Any:  # noqa: A002 - the field's own name
-    """Make a dataclass field that is a choice."""
+    """Return a dataclass field that is a choice."""
     return field(default=default, metadata={"choice": Choice(help=help, **known)})
 
 
 def choices(kind: type) -> Mapping[str, Choice]:
-    """Map each field of a class that is a choice to what is known of it."""
+    """Return the Choice of each field of a class that has one."""
     found = {each.name: each.metadata["choice"] for each in fields(kind) if "choice" in each.metadata}
     return MappingProxyType(found)
 
 
 def check(chosen: Any) -> None:
-    """Raise Misuse for the first field whose value its choice does not allow; None is always allowed."""
+    """Raise Misuse for the first field with a value that its choice does not allow; None is always allowed."""
     for name, known in choices(type(chosen)).items():
         value = getattr(chosen, name)
         if value is None:
@@ -65,12 +68,14 @@ def check(chosen: Any) -> None:
             check_range(name, value, known.least, known.most, hint=f"{getattr(type(chosen), name)} is usual")
 
 
-def check_range(name: str, value: float, least: float, most: float | None, hint: str = "") -> None:
-    """Raise Misuse where a number lies outside its limits."""
+def check_range(
+    name: str, value: float, least: float, most: float | None, hint: str = "audio-to-image paint --help explains it"
+) -> None:
+    """Raise Misuse if a number is outside its limits."""
     if most is None:
-        if not (math.isfinite(value) and value >= least):
-            raise Misuse(f"{name} must be {least:g} or more, not {value:g}", hint)
-    elif not (math.isfinite(value) and least <= value <= most):
+        if not least <= value < math.inf:  # without isfinite, which overflows for a huge int
+            raise Misuse(f"{name} must be {least:g} or more, not {value}", hint)
+    elif not least <= value <= most:
         limits = f"between {least:.12g} and {most:.12g}"
         raise Misuse(f"{name} must lie {limits}, not {value}", f"audio-to-image paint --help explains {name}")
 
@@ -79,23 +84,25 @@ def check_range(name: str, value: float, least: float, most: float | None, hint:
 class Hearing:
     """How speech is heard."""
 
-    hearer: str = choice("auto", "The program that hears.", values=("auto", *HEARERS))
+    hearer: str = choice("auto", "The speech recognizer.", values=("auto", *HEARERS))
     speech_model: str = choice(
-        "", "A speech model's name or file.", metavar="NAME"
+        "", "The speech model: a name or a file.", metavar="NAME"
     )  # empty: the full, else the demo model
-    language: str = choice("auto", "The language spoken, such as en; auto detects it.", metavar="CODE")
-    translate: bool = choice(False, "Translate what is heard to English.")
-    initial_prompt: str = choice("", "Words to expect: names, a style of writing.", metavar="WORDS")
+    language: str = choice("auto", "The spoken language's code, such as en; auto detects it.", metavar="CODE")
+    translate: bool = choice(False, "Translate the speech into English.")
+    initial_prompt: str = choice("", "Words to expect, such as names or a style of writing.", metavar="WORDS")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PaintEngine:
-    """What paints."""
+    """Which engine and model paint."""
 
-    engine: str = choice("auto", "The runtime that paints.", values=("auto", *ENGINES))
-    model: str = choice("", "A picture model's name or folder.", metavar="NAME")  # empty: the full, else the demo model
+    engine: str = choice("auto", "The runtime of the picture model.", values=("auto", *ENGINES))
+    model: str = choice(
+        "", "The picture model: a name or a folder.", metavar="NAME"
+    )  # empty: the full, else the demo model
     compute_unit: str = choice("auto", "Where Core ML runs.", values=COMPUTE_UNITS)
-    batch: int = choice(1, "Pictures a network call; more are faster on a GPU, take memory, and differ slightly.",
+    batch: int = choice(1, "Pictures per network call. More are faster on a GPU, use more memory and differ slightly.",
                         least=1, most=64)  # fmt: skip
 
 
@@ -104,15 +111,15 @@ class Painting:
     """How a picture is painted; None leaves a choice to the model."""
 
     negative: str = choice("", "What the picture should not show.", metavar="WORDS")
-    seed: int | None = choice(
-        None, "The same seed paints the same picture; a new one each time otherwise.", least=0, most=MAX_SEED
+    seed: int | None = choice(None, "The same seed gives the same picture; random by default.", least=0, most=MAX_SEED)
+    steps: int | None = choice(None, "Denoising steps: more take longer and look finer.", least=1, most=MAX_STEPS)
+    guidance: float | None = choice(None, "How closely to follow the prompt.", least=0, most=100)
+    sampler: str | None = choice(None, "The sampler that removes the noise.", values=SAMPLERS)
+    spacing: str | None = choice(None, "How steps are spaced over the noise levels.", values=SPACINGS)
+    count: int = choice(1, "How many pictures; picture k has seed + k.", least=1, most=MAX_COUNT)
+    strength: float = choice(
+        0.8, "How far to depart from the starting picture: 0 keeps it, 1 ignores it.", least=0, most=1
     )
-    steps: int | None = choice(None, "More steps take longer and look finer.", least=1, most=1000)
-    guidance: float | None = choice(None, "How closely to follow the words.", least=0, most=100)
-    sampler: str | None = choice(None, "How noise is taken away.", values=SAMPLERS)
-    spacing: str | None = choice(None, "How the steps are spread over the noise.", values=SPACINGS)
-    count: int = choice(1, "How many pictures; picture k has seed + k.", least=1, most=1000)
-    strength: float = choice(0.8, "How far from that picture: 0 is the same, 1 is new.", least=0, most=1)
 
     def __post_init__(self) -> None:
         check(self)

@@ -1,17 +1,18 @@
-"""Transcript to prompt: raw words come in; words without non-speech tags, and the tags, go out. Pure, in linear time.
+"""Turn a transcript into a prompt by removing non-speech tags. Pure, in linear time.
 
-What goes: (laughs), [MUSIC], {noise} and their full-width kin, *sighs*, <|tokens|>, music signs, and the dashes and
-`>>` that open a speaker's turn. Quotation marks stay. Rules look at the text as it came; what they take leaves a gap,
-and only around gaps is punctuation touched.
+Removed are (laughs), [MUSIC], {noise} and their full-width forms, *sighs*, <|tokens|>, music signs, and the dashes and
+`>>` that open a speaker's turn. Quotation marks stay. All rules look at the original text; each removal leaves a gap,
+and punctuation changes only around gaps.
 """
-# ruff: noqa: RUF001 - the signs of other scripts look like ours, and are meant
+# ruff: noqa: RUF001 - look-alike characters of other scripts are intended
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from orchestrator.events import Cleaned
 
 OPENERS = {"(": ")", "（": ")", "[": "]", "［": "]", "【": "]", "{": "}", "｛": "}", "<|": "|>"}
 CLOSERS = {")": ")", "）": ")", "]": "]", "］": "]", "】": "]", "}": "}", "｝": "}", "|>": "|>"}
@@ -19,46 +20,38 @@ BRACKET = re.compile(r"<\||\|>|[()（）\[\]［］【】{}｛｝]")
 STARS = re.compile(r"\*+")
 MUSIC = re.compile("[♩♪♫♬♭♮♯🎵🎶🎼]+\N{VARIATION SELECTOR-16}?")
 
-GAP = "\0"  # stands for what was taken
+GAP = "\0"  # placeholder for removed text
 CLOSING_QUOTES = tuple("\"'”’»」』》")
 STOPS = ",.;:!?…、。，．；：！？"
 STOP = re.compile(f"[{STOPS}]+")
-TURN_SIGNS = "\N{EN DASH}\N{EM DASH}\N{HORIZONTAL BAR}-"  # the hyphen last: these stand in character classes
-TURN = re.compile(
+TURN_SIGNS = "\N{EN DASH}\N{EM DASH}\N{HORIZONTAL BAR}-"  # the hyphen is last because these go into character classes
+TURN_MARKS = re.compile(
     rf"^(?:[^\S\n]|[{GAP}{STOPS}])*(?:[{TURN_SIGNS}]|>>+)(?:[^\S\n]|[{GAP}{STOPS}{TURN_SIGNS}]|>>+)*", re.M
 )
 EMPTY_QUOTES = re.compile(
     rf"""(?:"{GAP}+"|“{GAP}+”|'{GAP}+'|‘{GAP}+’|«{GAP}+»|»{GAP}+«|「{GAP}+」|『{GAP}+』|《{GAP}+》)"""
 )
 AROUND_GAP = re.compile(rf" ?{GAP}[ {GAP}{STOPS}]*")
-# Letters of scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, kana, Han.
+# Letters of scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana, Han.
 SPACELESS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cleaned:
-    """What is left to paint, and what was taken."""
-
-    prompt: str
-    removed: tuple[str, ...] = ()
-
-
 def clean(text: str) -> Cleaned:
-    """Remove what a speech model writes that nobody said: (laughs), [MUSIC], *sighs*, notes, speaker turns."""
+    """Remove what a speech model adds to speech: (laughs), [MUSIC], *sighs*, music signs, marks of speaker turns."""
     removed: list[str] = []
     before = None
-    while text != before:  # what is taken may bring a turn's dash to the start of its line
-        before, text = text, _cleaned_once(text, removed)
+    while text != before:  # a removal may move a turn's dash to the start of its line
+        before, text = text, _clean_once(text, removed)
     return Cleaned(prompt=text if any(map(str.isalnum, text)) else "", removed=tuple(removed))
 
 
 def clean_bytes(raw: bytes) -> bytes:
-    """Clean as a filter does: any bytes come in, a line of words goes out, or nothing."""
+    """Clean any bytes, as a filter: return a line of text, or nothing."""
     prompt = clean(raw.decode(errors="replace")).prompt
     return f"{prompt}\n".encode() if prompt else b""
 
 
-def _cleaned_once(text: str, removed: list[str]) -> str:
+def _clean_once(text: str, removed: list[str]) -> str:
     text = text.replace(GAP, " ")
     kept, end = [], 0
     for start, stop in _merged(sorted(_tags(text))):
@@ -66,8 +59,8 @@ def _cleaned_once(text: str, removed: list[str]) -> str:
         removed.append(text[start:stop])
         end = stop
     marked = "".join(kept) + text[end:]
-    removed += (" ".join(re.findall(rf"[>{TURN_SIGNS}]+", turn)) for turn in TURN.findall(marked))
-    line = re.sub(r"\s+", " ", TURN.sub(GAP, marked))
+    removed += (" ".join(re.findall(rf"[>{TURN_SIGNS}]+", turn)) for turn in TURN_MARKS.findall(marked))
+    line = re.sub(r"\s+", " ", TURN_MARKS.sub(GAP, marked))
     return AROUND_GAP.sub(_join, EMPTY_QUOTES.sub(GAP, line)).strip()
 
 
@@ -79,24 +72,24 @@ def _tags(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _brackets(text: str) -> Iterator[tuple[int, int]]:
-    """Find bracketed spans; an opener without a closer takes the rest of its line, a closer without one itself."""
-    waiting: list[tuple[str, int]] = []  # the closers that open brackets wait for, and where those opened
+    """Yield bracketed spans. An unmatched opener spans the rest of its line, an unmatched closer only itself."""
+    unclosed: list[tuple[str, int]] = []  # expected closer and start of each open bracket
     counts: Counter[str] = Counter()
     for sign in BRACKET.finditer(text):
         closer = OPENERS.get(sign[0])
         if closer:
-            waiting.append((closer, sign.start()))
+            unclosed.append((closer, sign.start()))
             counts[closer] += 1
             continue
         closer, start = CLOSERS[sign[0]], sign.start()
         found = not counts[closer]
         while not found:
-            awaited, start = waiting.pop()
-            counts[awaited] -= 1
-            found = awaited == closer
+            expected, start = unclosed.pop()
+            counts[expected] -= 1
+            found = expected == closer
         yield start, sign.end()
     end = 0
-    for _, start in waiting:
+    for _, start in unclosed:
         if start >= end:
             line_end = text.find("\n", start)
             end = line_end if line_end >= 0 else len(text)
@@ -104,7 +97,7 @@ def _brackets(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _starred(text: str, brackets: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Find *sighs*: stars open before what is no space and close after it; 2 * 3 * 4 is neither."""
+    """Yield spans like *sighs*: a star opens before a non-space and closes after one, so "2 * 3 * 4" has none."""
     opened = None
     for stars in _outside(brackets, STARS.finditer(text)):
         start, end = stars.span()
@@ -116,7 +109,7 @@ def _starred(text: str, brackets: list[tuple[int, int]]) -> Iterator[tuple[int, 
 
 
 def _outside(spans: list[tuple[int, int]], signs: Iterator[re.Match[str]]) -> Iterator[re.Match[str]]:
-    """Keep the signs that lie in no span; both come in order."""
+    """Yield the signs outside all spans; both must be sorted."""
     rest = iter(spans)
     start, end = next(rest, (0, 0))
     for sign in signs:
@@ -127,7 +120,7 @@ def _outside(spans: list[tuple[int, int]], signs: Iterator[re.Match[str]]) -> It
 
 
 def _merged(spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Join spans that overlap; they come sorted."""
+    """Join overlapping spans, which must be sorted."""
     start, end = 0, 0
     for first, last in spans:
         if first >= end:
@@ -140,7 +133,7 @@ def _merged(spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 
 def _join(gap: re.Match[str]) -> str:
-    """Choose what stands where something was taken: nothing, a space, or the stop that came after it."""
+    """Return what replaces a gap: nothing, a space, or the stop that followed it."""
     text, start, end = gap.string, *gap.span()
     before, after = text[max(0, start - 1) : start], text[end : end + 1]
     stop = STOP.search(gap[0])

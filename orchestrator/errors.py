@@ -1,10 +1,10 @@
-"""The tree of errors: each says what failed and with what; its hint is the command that repairs it."""
+"""The program's errors: the message says what failed and with what, the hint is the command that repairs it."""
 
 from __future__ import annotations
 
 
 class AudioToImageError(Exception):
-    """Anything a person can be told in one line."""
+    """An error that is shown in one line."""
 
     exit_code = 1
 
@@ -14,40 +14,40 @@ class AudioToImageError(Exception):
 
 
 class Unfit(AudioToImageError):
-    """An engine was asked for that cannot do it, or not on this machine; another one could."""
+    """The engine that was asked for cannot do this, or not on this machine; another one can."""
 
 
 class Misuse(AudioToImageError):
-    """The command was asked for something that cannot be: a missing file, an empty prompt, steps below one."""
+    """The command was used wrongly: a missing file, an empty prompt, steps below one."""
 
     exit_code = 2
 
 
 class NotThere(Misuse):
-    """A picture was asked for by an id that no picture has."""
+    """No picture has the id that was given."""
 
 
 class Unreadable(AudioToImageError):
-    """A file was given that is no recording, whatever its name says."""
+    """The file is not a recording, whatever its name says."""
 
 
 class NoSpeech(AudioToImageError):
-    """Nothing was said, so nothing is painted."""
+    """No speech was heard, so nothing is painted."""
 
     exit_code = 3
 
 
 class ModelMissing(AudioToImageError):
-    """A model asked for by name is not on this machine."""
+    """A model that was named is not on this machine."""
 
     exit_code = 4
 
 
 class Busy(AudioToImageError):
-    """As much is under way as is taken on at once."""
+    """The limit of simultaneous work is reached."""
 
 
 class Cancelled(AudioToImageError):
-    """The person changed their mind."""
+    """The person cancelled."""
 
     exit_code = 130

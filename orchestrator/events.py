@@ -1,20 +1,23 @@
-"""What happens along the line, as small frozen values: `pipeline` yields them, every face draws them its own way."""
+"""What happens along the line, as small frozen values: the stages yield them, every face draws them its own way."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from orchestrator.hear.speech import Segment
+    from orchestrator.meaning import Segment
     from orchestrator.recipe import Recipe
+    from orchestrator.sound import Samples
+
+Why = Literal["window", "key", "silence", "lost"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +25,7 @@ class Event:
     """Something that happened."""
 
     def to_json(self) -> str:
-        """Write the event as one line of JSON; what only a face can draw is left out."""
+        """Return the event as one line of JSON, without the fields that only a face can draw."""
         name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
         shown = {each.name: getattr(self, each.name) for each in fields(self) if each.repr}
         return json.dumps({"event": name} | shown, default=_plain, ensure_ascii=False)
@@ -42,7 +45,7 @@ class Working(Event):
 
     what: str
     done: int = 0
-    total: int = 0  # 0: nobody knows
+    total: int = 0  # 0: unknown
     rate: float = 0.0  # bytes a second
     seconds_left: float | None = None
 
@@ -62,7 +65,7 @@ class Ready(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Opened(Event):
-    """The microphone's first sound arrived: speak."""
+    """The microphone's first sound arrived."""
 
     device: str
     path: Path
@@ -70,20 +73,21 @@ class Opened(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Level(Event):
-    """How loud it is, in decibels below full scale."""
+    """A block of sound is on disk; how loud it is, in decibels below full scale."""
 
     level: float
     seconds: float  # recorded so far
     seconds_left: float
+    samples: Samples = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded(Event):
-    """The recording is whole."""
+    """The recording has its final name."""
 
     path: Path
     seconds: float
-    why: str
+    why: Why  # the window was full, a person or a silence stopped it, or the device was lost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,31 +108,45 @@ class Heard(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Cleaned(Event):
-    """What will be painted, and what the filter took."""
+    """What will be painted, and what the filter removed."""
 
     prompt: str
-    removed: tuple[str, ...]
+    removed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Painted(Event):
-    """A step of the painting."""
+    """A step of one picture; the last step carries its pixels."""
 
     picture: int  # from 0
     count: int
     index: int  # from 1
     steps: int
     seed: int
-    preview: Callable[[], NDArray[np.uint8]] = field(repr=False, compare=False)
+    denoised: NDArray[np.floating[Any]] = field(repr=False, compare=False)  # channels, height, width
+    to_rgb: NDArray[np.float32] = field(repr=False, compare=False)  # latent channels, then a constant, to RGB in 0..1
+    pixels: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
+    flagged: bool = field(default=False, repr=False)  # the model's own safety checker blanked the picture
+    warnings: tuple[str, ...] = field(default=(), repr=False)
+
+    def preview(self) -> NDArray[np.uint8]:
+        """Return the picture so far, at the size of the latents: one small matrix product."""
+        rgb = self.denoised.transpose(1, 2, 0) @ self.to_rgb[:-1] + self.to_rgb[-1]
+        small: NDArray[np.uint8] = (rgb.clip(0.0, 1.0) * 255.0 + 0.5).astype("uint8")
+        return small
 
 
 @dataclass(frozen=True, kw_only=True)
 class Drafted(Event):
-    """A step of a picture that the words so far would give, painted while someone still speaks."""
+    """A step of a picture of the words so far, painted while someone still speaks."""
 
     index: int  # from 1
     steps: int
-    preview: Callable[[], NDArray[np.uint8]] = field(repr=False, compare=False)
+    step: Painted = field(repr=False, compare=False)
+
+    def preview(self) -> NDArray[np.uint8]:
+        """Return the draft so far."""
+        return self.step.preview()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +167,7 @@ class Timings(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Failed(Event):
-    """Something could not be done; `source` is the recording it was to be done with."""
+    """Something could not be done; `source` is the recording it was meant for."""
 
     message: str
     hint: str
@@ -158,7 +176,7 @@ class Failed(Event):
 
 
 def _plain(value: Any) -> Any:
-    """Turn the values inside an event into what JSON knows."""
+    """Turn the values inside an event into JSON's own types."""
     if isinstance(value, Path):
         return str(value)
     return {each.name: getattr(value, each.name) for each in fields(value)}

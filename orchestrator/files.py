@@ -1,7 +1,4 @@
-"""Files that are whole or not there, and locks between processes.
-
-Comes in: bytes and a path. Goes out: the file under its final name, or one clear error and no file.
-"""
+"""Files written whole or not at all, and locks between processes."""
 
 from __future__ import annotations
 
@@ -18,14 +15,14 @@ from typing import Literal
 
 from orchestrator.errors import AudioToImageError, Misuse
 
-PART = ".part"  # ends the name of whatever is not finished
+PART = ".part"  # the end of an unfinished file's name
 BLOCK_BYTES = 1 << 20
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside its place, bring it to the disk, then rename it into place."""
+def write_whole(path: Path, content: bytes, *, staging: Path | None = None) -> None:
+    """Write a file in the folder `staging` (its own by default), flush it to the disk, then rename it into place."""
     check_place(path)
-    part = path.with_name(f".{path.name[:200]}.{os.getpid()}.{os.urandom(4).hex()}{PART}")
+    part = (staging or path.parent) / f".{path.name[:200]}.{os.getpid()}.{os.urandom(4).hex()}{PART}"
     try:
         with part.open("xb") as file:
             file.write(content)
@@ -41,24 +38,24 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def kind(path: Path) -> Literal["", "file", "folder", "other"]:
-    """Tell what stands at a path that somebody named; nothing where that cannot be seen: pathlib's looks may raise."""
+    """Return the path's kind, or "" if it cannot be stat'ed."""
     try:
         mode = path.stat().st_mode
-    except (OSError, ValueError):  # not ours to see, too long a name; a NUL in it
+    except (OSError, ValueError):  # no permission, or too long a name; a NUL in it
         return ""
     return "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "other"
 
 
 def check_place(path: Path) -> None:
-    """Refuse to put a file where something else stands: a rename would do away with a device or a pipe."""
+    """Raise Misuse unless a file can be put there: a rename would replace a device or a pipe."""
     if kind(path) not in ("", "file"):
         raise Misuse(
-            f"{path} is no file that could be replaced", f"choose another place; here is: ls -ld {quote(str(path))}"
+            f"{path} is not a file that can be replaced", f"choose another place; ls -ld {quote(str(path))} shows it"
         )
 
 
 def make_folder(path: Path) -> Path:
-    """Make a folder and those above it."""
+    """Make a folder and its parents."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -67,7 +64,7 @@ def make_folder(path: Path) -> Path:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring a rename to the disk, where the file system can."""
+    """Flush a rename to the disk, where the file system can."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -77,14 +74,14 @@ def sync_folder(folder: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Digest a file, a block at a time."""
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
 def lock(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[bool]:
-    """Hold a lock that ends with this process; yields whether it was got, which is always so after waiting."""
+    """Hold a lock that ends with this process; yield whether it was taken, which is always so with `wait`."""
     mode = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -105,7 +102,7 @@ def _locked(handle: int, mode: int) -> bool:
 
 
 def not_written(path: Path, error: OSError) -> AudioToImageError:
-    """Say why something could not be written, and what repairs it."""
+    """Make the error for something that could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return AudioToImageError(f"the disk is full: cannot write {path}", "free some space, or choose another disk")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -1,6 +1,7 @@
-"""A picture with its recipe inside: pixels and a Recipe to PNG bytes, and a Recipe from any file at all.
+"""PNG files with a recipe inside, and pixels read from any picture file.
 
-Two text chunks (PNG specification, 11.3.4): our own JSON, and `parameters` in the form that other picture tools read.
+The recipe is stored in two text chunks (PNG specification, 11.3.4): as JSON, and as `parameters`, the form that other
+picture tools read.
 """
 
 from __future__ import annotations
@@ -42,15 +43,15 @@ SAMPLER_NAMES = {
 }
 
 
-def write_png(path: Path, pixels: NDArray[np.uint8], recipe: Recipe) -> Recipe:
-    """Write a picture with its recipe in it; gives the recipe back with the pixels' digest."""
+def write_png(path: Path, pixels: NDArray[np.uint8], recipe: Recipe, *, staging: Path | None = None) -> Recipe:
+    """Write a picture with its recipe in it; return the recipe with the pixels' digest."""
     recipe = replace(recipe, pixels=pixels_digest(pixels))
-    files.write_whole(path, to_png(pixels, recipe))
+    files.write_whole(path, to_png(pixels, recipe), staging=staging)
     return recipe
 
 
 def to_png(pixels: NDArray[np.uint8], recipe: Recipe | None) -> bytes:
-    """Encode a picture with its recipe in it, or bare."""
+    """Encode a picture, with its recipe unless that is None."""
     from PIL import Image, PngImagePlugin
 
     chunks = PngImagePlugin.PngInfo()
@@ -63,7 +64,7 @@ def to_png(pixels: NDArray[np.uint8], recipe: Recipe | None) -> bytes:
 
 
 def parameters(recipe: Recipe) -> str:
-    """Tell a recipe in the three lines that other picture tools write and read."""
+    """Write a recipe in the three lines that other picture tools write and read."""
     settings: dict[str, object] = {
         "Steps": recipe.steps,
         "Sampler": SAMPLER_NAMES.get(recipe.sampler, recipe.sampler),
@@ -86,8 +87,8 @@ def _quoted(value: str) -> str:
 
 
 def read_png(path: Path) -> Recipe | None:
-    """Read the recipe of a picture; None where the file holds none, whatever else it is."""
-    if not path.is_file():  # a pipe would be waited for
+    """Read a picture's recipe; return None for any file without one."""
+    if not path.is_file():  # reading a pipe would block
         return None
     try:
         with path.open("rb") as file:
@@ -101,7 +102,7 @@ def read_png(path: Path) -> Recipe | None:
 
 
 def _chunks(file: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the sound text chunks of a PNG, seeking over everything else."""
+    """Yield the undamaged text chunks of a PNG, seeking over everything else."""
     if file.read(len(SIGNATURE)) != SIGNATURE:
         return
     for _ in range(MAX_CHUNKS):
@@ -136,20 +137,20 @@ def _text(kind: bytes, body: bytes) -> str | None:
 
 
 def _unpacked(packed: bytes) -> bytes:
-    """Inflate no more than a recipe can hold; what is cut off is not JSON, and so no recipe."""
+    """Inflate at most MAX_BYTES; longer text is cut off and then fails to parse as JSON."""
     return zlib.decompressobj().decompress(packed, MAX_BYTES)
 
 
 def read_pixels(path: Path, most: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """Read any picture file as height, width, RGB; turned upright, and refused where it is no picture or a bomb."""
+    """Read a picture file as height, width, RGB, rotated upright; raise Misuse for other files and for bombs."""
     from PIL import Image
 
-    # What Pillow's decoders let through on broken files; a bomb is a warning or an error by its size.
+    # What Pillow's decoders raise on broken files; a decompression bomb is a warning or an error, by its size.
     broken = (OSError, ValueError, TypeError, SyntaxError, EOFError, IndexError, KeyError, struct.error, zlib.error)
     bomb = (Image.DecompressionBombWarning, Image.DecompressionBombError)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow tells Python about pictures that are merely odd
+            warnings.simplefilter("ignore")  # about pictures that are merely odd
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             return _upright(path, most)
     except (*broken, *bomb) as error:
@@ -163,11 +164,11 @@ def _upright(path: Path, most: int) -> NDArray[np.uint8]:
     with Image.open(path, formats=READABLE) as image:
         if image.width * image.height > most:
             raise Misuse(
-                f"{path} has {image.width}x{image.height} pixels; {most:,} are the most", "make it smaller first"
+                f"{path} has {image.width}x{image.height} pixels; the limit is {most:,}", "make it smaller first"
             )
         return numpy.asarray(ImageOps.exif_transpose(image).convert("RGB"), dtype=numpy.uint8)
 
 
 def pixels_digest(pixels: NDArray[np.uint8]) -> str:
-    """Digest a picture's rows of RGB: two pictures are the same where this is."""
+    """Return the SHA-256 of a picture's rows of RGB."""
     return hashlib.sha256(pixels.tobytes()).hexdigest()

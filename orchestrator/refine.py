@@ -1,9 +1,9 @@
-"""Refining by voice: a sentence and the prompt before it come in; what to do with the last picture goes out. Pure.
+"""Decide what a spoken sentence does to the last picture. Pure.
 
     refine("make it night", "a red house by the sea at noon")  ->  Amend(prompt="a red house by the sea at night")
 
-What a sentence says of the time, the weather, the place, the side, the size and the colour replaces what the prompt
-says of it; a new subject replaces the subject; anything else is added at the end.
+A new time, weather, place, side, size, colour or subject replaces the one in the prompt; anything else is added at the
+end.
 """
 
 from __future__ import annotations
@@ -41,57 +41,57 @@ Refinement: TypeAlias = Amend | Again | Undo
 
 
 def refine(sentence: str, prompt: str) -> Refinement | None:
-    """Tell what a sentence does to the picture of a prompt; None where it is a sentence of its own."""
-    said = _plain(sentence)
-    if said in AGAIN:
+    """Return what a sentence does to the picture of a prompt; None if it is a new prompt."""
+    words = _normalize(sentence)
+    if words in AGAIN:
         return Again()
-    if said in UNDO:
+    if words in UNDO:
         return Undo()
-    change = _OPENING.sub("", said, count=1)
-    if change == said or not change:
+    change = _OPENING.sub("", words, count=1)
+    if change == words or not change:
         return None
-    return Amend(prompt=amended(prompt, change))
+    return Amend(prompt=_amend(prompt, change))
 
 
-def amended(prompt: str, change: str) -> str:
-    """Work a change into a prompt."""
-    without = _NOT.match(change)
+def _amend(prompt: str, change: str) -> str:
+    """Return the prompt with a change applied to it."""
+    negated = _NEGATION.match(change)
     for aspect, pattern in [(each, each.phrase) for each in _ASPECTS] + [(each, each.bare) for each in _ASPECTS]:
         found = pattern.search(change)
         if found:
-            change = _squeezed(change[: found.start()] + " " + change[found.end() :])
-            prompt = aspect.put(prompt, "" if without else found[0])
-    left = _EMPTY.sub("", change).strip()
-    if without or not left:
+            change = _squeeze(change[: found.start()] + " " + change[found.end() :])
+            prompt = aspect.apply(prompt, "" if negated else found[0])
+    left = _FILLER.sub("", change).strip()
+    if negated or not left:
         return prompt
-    return _with_subject(prompt, left) if _SUBJECT.match(left) else f"{prompt.rstrip(' .')}, {left}"
+    return _replace_subject(prompt, left) if _SUBJECT.match(left) else f"{prompt.rstrip(' .')}, {left}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Aspect:
-    """Something that a picture has one of, and how it is said."""
+    """A property that a picture has once, such as its time of day, and the phrases for it."""
 
     phrase: re.Pattern[str]
-    written: dict[str, str]  # a bare word -> how a prompt says it
-    bare: re.Pattern[str]  # these words, which mean it in a change alone: "snow" in a prompt may be a place
-    adjective: bool = False  # stands before the subject rather than after it
+    replacements: dict[str, str]  # bare word -> its phrase in a prompt
+    bare: re.Pattern[str]  # the bare words; only matched in a change, as "snow" in a prompt may be a place
+    adjective: bool = False  # goes before the subject, not after it
 
-    def put(self, prompt: str, said: str) -> str:
-        """Say it in the place where the prompt says it, or where it belongs; said nothing, take it out."""
-        new = self.written.get(said, said)
+    def apply(self, prompt: str, phrase: str) -> str:
+        """Return the prompt with its phrase for this property replaced, or added if it has none; '' removes it."""
+        new = self.replacements.get(phrase, phrase)
         if not self.phrase.search(prompt):
-            return _described(prompt, new) if self.adjective and new else _squeezed(f"{prompt} {new}")
+            return _add_adjective(prompt, new) if self.adjective and new else _squeeze(f"{prompt} {new}")
         first = self.phrase.sub(lambda _: "\0", prompt)
-        return _article(_squeezed(first.replace("\0", new, 1).replace("\0", "")))
+        return _fix_articles(_squeeze(first.replace("\0", new, 1).replace("\0", "")))
 
 
-def _aspect(pattern: str, written: dict[str, str] | None = None, *, adjective: bool = False) -> _Aspect:
+def _aspect(pattern: str, replacements: dict[str, str] | None = None, *, adjective: bool = False) -> _Aspect:
     phrase = re.compile(rf"\b(?:{pattern})(?![\w-])", re.IGNORECASE)
-    bare = re.compile(rf"\b(?:{'|'.join(written or ['(?!)'])})(?![\w-])")
-    return _Aspect(phrase=phrase, written=written or {}, bare=bare, adjective=adjective)
+    bare = re.compile(rf"\b(?:{'|'.join(replacements or ['(?!)'])})(?![\w-])")
+    return _Aspect(phrase=phrase, replacements=replacements or {}, bare=bare, adjective=adjective)
 
 
-_SOME = r"(?:the |a |an )?(?:\w+ )?"  # "in the green hills"
+_DETERMINER = r"(?:the |a |an )?(?:\w+ )?"  # "in the green hills"
 _PLACE = "sea|ocean|water|beach|lake|river|hills?|desert|mountains?|forest|woods|jungle|city|street|park|garden|field"
 _ASPECTS = (
     _aspect(
@@ -109,7 +109,7 @@ _ASPECTS = (
         | {word: f"in the {word}" for word in ("morning", "afternoon", "evening")}
         | dict.fromkeys(("daylight", "daytime", "day"), "in daylight"),
     ),
-    _aspect(rf"(?:on|in|by|at|near) {_SOME}(?:{_PLACE})|(?:in|on) the snow|in space"),
+    _aspect(rf"(?:on|in|by|at|near) {_DETERMINER}(?:{_PLACE})|(?:in|on) the snow|in space"),
     _aspect(r"(?:on|to|at|in) the (?:left|right|middle|center|centre)(?: side)?"),
     _aspect(
         "small|little|tiny|big|large|huge|giant", {"bigger": "big", "larger": "large", "smaller": "small"},
@@ -119,52 +119,52 @@ _ASPECTS = (
 )  # fmt: skip
 
 _OPENING = re.compile(rf"^(?:{'|'.join(sorted(OPENINGS, key=len, reverse=True))})\b[\s,]*")
-_NOT = re.compile(r"^(?:without|with no|no|not)\b")
-_EMPTY = re.compile(r"^(?:(?:and|to|the|a|an|it|is|be|please)\b\s*)+$|\s+please$")
+_NEGATION = re.compile(r"^(?:without|with no|no|not)\b")
+_FILLER = re.compile(r"^(?:(?:and|to|the|a|an|it|is|be|please)\b\s*)+$|\s+please$")
 _SUBJECT = re.compile(
     r"^(?:a|an|the) (?!.*\b(?:painting|drawing|sketch|photo|photograph|watercolou?r|cartoon|picture)\b)"
 )
-_ASKED = re.compile(
+_REQUEST = re.compile(
     r"^(?:(?:please |can you )?(?:paint|draw|show|give)(?: me)? |imagine |i want |a picture of )?", re.I
 )
-_AFTER = re.compile(
+_SUBJECT_END = re.compile(
     r"\b(?:on|in|at|by|with|under|near|through|while|during|beside|behind|over|to)\b|,|$", re.IGNORECASE
 )
 
 
-def _with_subject(prompt: str, subject: str) -> str:
-    """Replace what comes before the first preposition."""
-    begin = _asked_for(prompt)
-    end = _AFTER.search(prompt, begin)
+def _replace_subject(prompt: str, subject: str) -> str:
+    """Replace the words before the first preposition."""
+    begin = _subject_start(prompt)
+    end = _SUBJECT_END.search(prompt, begin)
     rest = prompt[end.start() :] if end else ""
-    return _squeezed(f"{prompt[:begin]}{subject} {rest}")
+    return _squeeze(f"{prompt[:begin]}{subject} {rest}")
 
 
-def _described(prompt: str, adjective: str) -> str:
-    """Put an adjective before the subject, after its article."""
-    begin = _asked_for(prompt)
+def _add_adjective(prompt: str, adjective: str) -> str:
+    """Insert an adjective before the subject, after its article."""
+    begin = _subject_start(prompt)
     article = re.match(r"(?:a|an|the)\b\s*", prompt[begin:], re.IGNORECASE)
     place = begin + (article.end() if article else 0)
-    return _article(f"{prompt[:place]}{adjective} {prompt[place:]}")
+    return _fix_articles(f"{prompt[:place]}{adjective} {prompt[place:]}")
 
 
-def _asked_for(prompt: str) -> int:
-    """Find where "please paint" ends and the thing begins."""
-    found = _ASKED.match(prompt)
+def _subject_start(prompt: str) -> int:
+    """Return where the subject begins, after words such as "please paint"."""
+    found = _REQUEST.match(prompt)
     return found.end() if found else 0
 
 
-def _article(text: str) -> str:
-    """Set "a" and "an" right after words were exchanged."""
+def _fix_articles(text: str) -> str:
+    """Correct "a" and "an" after a replacement."""
     return re.sub(
         r"\b(a)n?(?= ([\w]))", lambda m: m[1] + ("n" if m[2].lower() in "aeiou" else ""), text, flags=re.IGNORECASE
     )
 
 
-def _plain(sentence: str) -> str:
+def _normalize(sentence: str) -> str:
     words = re.sub(r"[.!?…,]+(?=\s|$)", "", sentence.lower())
-    return re.sub(r"^please | please$", "", _squeezed(words))
+    return re.sub(r"^please | please$", "", _squeeze(words))
 
 
-def _squeezed(text: str) -> str:
+def _squeeze(text: str) -> str:
     return re.sub(r"\s+(?=[,.])", "", " ".join(text.split())).strip(" ,")

@@ -1,7 +1,7 @@
-"""What the person prefers, and where things stand.
+"""A person's settings, and the folders that the program uses.
 
-Comes in: `settings.toml` in the platform's config folder, `AUDIO_TO_IMAGE_*` in the environment, flags; later ones win.
-Goes out: one frozen `Settings`.
+They are read from `settings.toml` in the platform's config folder, then `AUDIO_TO_IMAGE_*` in the environment, then
+flags; later ones win.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import hashlib
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import platformdirs
 
+from orchestrator import typed
 from orchestrator.choices import Hearing, PaintEngine, Painting, choice
 from orchestrator.errors import Misuse
 
@@ -26,19 +27,19 @@ ENVIRONMENT = "AUDIO_TO_IMAGE_"
 
 
 def default_data() -> Path:
-    """Name the folder that keeps recordings, pictures and fetched models."""
+    """Return the folder for recordings, pictures and fetched models."""
     return Path(platformdirs.user_data_dir(APP, appauthor=False))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(Hearing, PaintEngine, Painting):
-    """Every preference, in the one spelling that flags, recipes, JSON and settings.toml share."""
+    """Every setting; flags, recipes, JSON and settings.toml use the same names."""
 
     seconds: float = choice(10.0, "The longest recording.")
     refine: bool = choice(True, 'Let "make it night" repaint the last picture.')
     silence: float = choice(0.8, "The silence that ends a sentence.", metavar="SECONDS", least=0)
     device: str = choice("", "The microphone; `audio-to-image devices` lists them.", metavar="ID")
-    threads: int = choice(0, "Processor threads; 0 chooses.", metavar="N")  # never more than there are cores
+    threads: int = choice(0, "Processor threads; 0 chooses.", metavar="N")  # at most the number of cores is used
     keep_audio: bool = choice(False, "Keep the recording too.")
     host: str = choice("127.0.0.1", "Another address than this machine's own; asks for a token.", metavar="ADDRESS")
     port: int = choice(8765, "The port to serve on; 0 takes a free one.", metavar="N")
@@ -61,20 +62,20 @@ class Settings(Hearing, PaintEngine, Painting):
 
     @property
     def socket(self) -> Path:
-        """Where a running `serve` is reached: a short path, for macOS allows 104 bytes."""
+        """The socket of a running `serve`; the path is short because macOS allows 104 bytes."""
         name = hashlib.sha256(os.fsencode(self.data.absolute())).hexdigest()[:12]
-        return Path(f"/tmp/audio-to-image-{os.getuid()}") / f"{name}.socket"  # noqa: S108 - looked at before use
+        return Path(f"/tmp/audio-to-image-{os.getuid()}") / f"{name}.socket"  # noqa: S108 - its owner is checked before use
 
     @property
     def models(self) -> Path:
-        """Where fetched models stand: in a checkout's own models/ unless `data` is set, else among the data."""
+        """The folder of fetched models: a checkout's own models/ unless `data` is set, else one in `data`."""
         shipped = shipped_models()
         ours = self.data == default_data() and (shipped.parent / "pyproject.toml").exists()
         return shipped if ours else self.data / "models"
 
 
 def shipped_models() -> Path:
-    """Find the folder that came with the program and holds the catalogue and the demo models."""
+    """Return the program's own folder with the catalogue and the demo models."""
     package = Path(__file__).resolve().parent
     inside = package / "models"
     return inside if inside.exists() else package.parent / "models"
@@ -89,15 +90,15 @@ def settings_file() -> Path:
 
 
 def load(flags: Mapping[str, object] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings: the file, then the environment, then flags that are not None."""
+    """Read the settings from the file, the environment and the flags that are not None."""
     environ = os.environ if environment is None else environment
     chosen = _from_file(settings_file()) | _from_environment(environ)
     chosen |= {name: value for name, value in (flags or {}).items() if value is not None and name in kinds()}
     return replace(Settings(), **chosen)
 
 
-def changed(settings: Settings, given: Mapping[str, object], place: str) -> Settings:
-    """Set what was given by name, such as a request's fields; `place` names it in what goes wrong."""
+def override(settings: Settings, given: Mapping[str, object], place: str) -> Settings:
+    """Return the settings with some values replaced, such as a request's fields; errors name their `place`."""
     hint = f"correct it in {place}"
     for name in given.keys() - kinds().keys():
         raise Misuse(f"{place} names an unknown field, {name!r}", hint)
@@ -106,11 +107,9 @@ def changed(settings: Settings, given: Mapping[str, object], place: str) -> Sett
 
 
 @cache
-def kinds() -> dict[str, tuple[type, ...]]:
-    """Map each setting to the types it takes, None left out."""
-    hints = get_type_hints(Settings)
-    kinds = {each.name: get_args(hints[each.name]) or (hints[each.name],) for each in fields(Settings)}
-    return {name: tuple(kind for kind in kinds[name] if kind is not type(None)) for name in kinds}
+def kinds() -> dict[str, type]:
+    """Return the type of each setting, without None."""
+    return {name: typed.plain(hint) for name, hint in typed.hints(Settings).items()}
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -119,7 +118,7 @@ def _from_file(path: Path) -> dict[str, Any]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:  # tomllib counts neither brackets nor digits
+    except (OSError, ValueError, RecursionError) as error:  # deep nesting; a number with too many digits
         raise Misuse(f"cannot read the settings in {path}: {error}", hint) from error
     for name in table.keys() - kinds().keys():
         near = difflib.get_close_matches(name, kinds(), n=1)
@@ -134,26 +133,9 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _typed(name: str, value: object, place: str, hint: str) -> object:
-    """Turn what a file or the environment says into the setting's type."""
-    (kind,) = kinds()[name]
+    """Convert a value from a file, the environment or a request to the setting's type."""
+    kind = kinds()[name]
     try:
-        if kind is bool:
-            return _truth(value)
-        if isinstance(value, bool | list | dict) or (kind is int and isinstance(value, float)):
-            raise ValueError(value)
-        if kind is Path and "\0" in str(value):
-            raise ValueError(value)
-        return kind(str(value)).expanduser() if kind is Path else kind(value)
-    except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # RuntimeError: ~nobody
-        raise Misuse(f"{place} should be {_NAMES[kind]}, not {value!r:.60}", hint) from error
-
-
-_NAMES: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path"}
-
-
-def _truth(value: object) -> bool:
-    truths = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-    try:
-        return truths[str(value).lower()]
-    except KeyError as error:
-        raise ValueError(value) from error
+        return typed.parse(value, kind)
+    except (TypeError, ValueError) as error:
+        raise Misuse(f"{place} should be {typed.NAMES[kind]}, not {value!r:.60}", hint) from error

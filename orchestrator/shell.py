@@ -1,4 +1,4 @@
-"""Starts programs, and finds them also where PATH is bare (Shortcuts, launchd). Engines are started by `worker`."""
+"""Find and start programs, also with the short PATH of Shortcuts and launchd. Engines are started by `worker`."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ HOMES = (
     "/usr/local/bin",
     "/opt/local/bin",
     str(Path.home() / ".local/bin"),
-    str(Path(sys.executable).parent),  # programs that came as Python packages
+    str(Path(sys.executable).parent),  # programs installed as Python packages
 )
 STOPPING_SECONDS = 2.0
 CHUNK_BYTES = 65536  # what a pipe holds on Linux
 
 
 def find(program: str) -> str | None:
-    """Find a program on PATH or where package managers put it."""
+    """Find a program on PATH or in the folders of package managers."""
     return shutil.which(program) or shutil.which(program, path=os.pathsep.join(HOMES))
 
 
 def ffmpeg() -> str:
-    """Find ffmpeg: the system's, else the bundled one."""
+    """Return the system's ffmpeg, else the bundled one."""
     found = find("ffmpeg")
     if found:
         return found
@@ -43,12 +43,12 @@ def ffmpeg() -> str:
 
 
 def install_hint(package: str) -> str:
-    """Tell the command that installs a system package here."""
+    """Return the command that installs a system package."""
     return f"brew install {package}" if sys.platform == "darwin" else f"sudo apt-get install {package}"
 
 
 def start(args: Sequence[str], *, stdin: int = subprocess.DEVNULL, keep: Sequence[int] = ()) -> subprocess.Popen[bytes]:
-    """Start a program in a session of its own (a terminal's Ctrl-C reaches us alone); stdout and stderr are pipes.
+    """Start a program in its own session, so that a terminal's Ctrl-C does not reach it; stdout and stderr are pipes.
 
     It inherits the files in `keep`.
     """
@@ -66,7 +66,7 @@ def start(args: Sequence[str], *, stdin: int = subprocess.DEVNULL, keep: Sequenc
 
 
 def run(args: Sequence[str], *, stdin: bytes = b"", seconds: float = 30.0) -> subprocess.CompletedProcess[bytes]:
-    """Run a program to its end and give back what it wrote."""
+    """Run a program to its end and return its output."""
     try:
         return subprocess.run(
             args, input=stdin, capture_output=True, timeout=seconds, start_new_session=True, check=False
@@ -80,7 +80,7 @@ def run(args: Sequence[str], *, stdin: bytes = b"", seconds: float = 30.0) -> su
 
 
 class Output:
-    """What a program writes, as it comes; its complaints are gathered meanwhile, so that no pipe fills."""
+    """The output of a running program; stderr is collected meanwhile in `complaints`, so that neither pipe fills up."""
 
     def __init__(self, process: subprocess.Popen[bytes], *, tick: float | None = None) -> None:
         self.complaints = b""
@@ -107,14 +107,14 @@ class Output:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a program: asked first, then made to."""
+    """Stop a program with SIGINT, then SIGTERM, then SIGKILL."""
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe:
-            pipe.close()  # one that waits for its output to be read hears no signal
-    for ask in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            pipe.close()  # a program that is blocked writing does not react to signals
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         if process.poll() is not None:
             break
-        process.send_signal(ask)
+        process.send_signal(number)
         try:
             process.wait(STOPPING_SECONDS)
         except subprocess.TimeoutExpired:
@@ -122,7 +122,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def open_file(path: Path) -> None:
-    """Show a file with the desktop's own viewer, where there is one."""
+    """Open a file in the desktop's viewer, if there is one."""
     viewer = find("open" if sys.platform == "darwin" else "xdg-open")
     if viewer:
         quiet = subprocess.DEVNULL

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Writes requirements.lock: every version with its hashes, for Linux and macOS and every Python we support.
-# Its first part is the program's own; under "# extras: quick" stands what `make quick` adds, and under "# extras: all" what
-# all the other extras add. torch is installed by itself, by version.
+# Write requirements.lock: all packages with hashes, for Linux, macOS and every supported Python.
+# The first part is for the program; "# extras: quick" adds what `make quick` needs, and "# extras: all" all other extras.
+# torch is installed separately.
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }
@@ -11,7 +11,7 @@ compile() {
         --no-emit-index-url --no-emit-find-links --quiet "$@"
 }
 
-# Print the entries of the second file that the first does not have: a line at the margin and those indented below it.
+# Print the entries of the second file that the first lacks; an entry is an unindented line and the indented lines below.
 added() { awk 'NR == FNR { if (/^[^ ]/) seen[$0] = 1; next } /^[^ ]/ { keep = !($0 in seen) } keep' "$1" "$2"; }
 
 main() {
@@ -22,7 +22,8 @@ main() {
     compile --extra quick --constraints "$folder/core" --output-file "$folder/quick"
     compile --extra convert --extra openvino --extra recipe --extra test --constraints "$folder/quick" --no-emit-package torch --output-file "$folder/all"
     if grep -q '^nvidia-' "$folder/all"; then
-        say "a dependency asks for torch and its CUDA packages: leave it out of the extras"
+        say "error: a dependency requires torch and its CUDA packages"
+        say "  try: remove it from the extras"
         exit 1
     fi
     {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,14 @@ from mil_operations import OPERATIONS
 from numpy.typing import NDArray
 from torch import Tensor
 
-from orchestrator.paint import Engine
+from orchestrator.catalogue.layout import core_ml_files
 from orchestrator.paint.description import Description
-from orchestrator.paint.folder import core_ml
-from orchestrator.paint.graph import Port
 from orchestrator.paint.latent import LatentPainter
+from orchestrator.runtime import Port
 
 logging.getLogger("coremltools").setLevel(logging.CRITICAL)
 
 FLOAT16 = 65552  # in a package's description
-ENGINE = Engine(name="mil", model="", compute_unit="cpu", threads=1, versions={})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,18 +130,18 @@ class MilRuntime:
 
     folder: Path
     halves: bool = False
-    engine: Engine = ENGINE
+    compute_unit: str = "cpu"
+    threads: int = 1
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     def has(self, piece: str) -> bool:
-        return core_ml(self.folder, piece) is not None
+        return bool(core_ml_files(self.folder, piece))
 
     def open(self, piece: str) -> MilGraph:
-        path = core_ml(self.folder, piece)
-        if path is None:
-            raise FileNotFoundError(piece)
+        (path,) = core_ml_files(self.folder, piece)
         return MilGraph(load(path, halves=self.halves))
 
 
 def painter(folder: Path, *, halves: bool = False) -> LatentPainter:
     """Open a folder of packages to paint with."""
-    return LatentPainter(Description.read(folder), MilRuntime(folder=folder, halves=halves))
+    return LatentPainter(Description.read(folder), MilRuntime(folder=folder, halves=halves), engine="mil")

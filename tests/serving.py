@@ -1,4 +1,4 @@
-"""A real `serve` for tests: started as a person would, asked over HTTP, killed when the test wants."""
+"""A real `serve` for tests: started as a person would start it, used over HTTP, killed when the test wants."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,11 +19,11 @@ QUICK = {"steps": 2}
 
 
 class Server:
-    """A server that runs; `ask` it, read its `events`, `kill` it."""
+    """A running server: `ask` it, read its `events`, `kill` it."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, command: Sequence[str] = (COMMAND,)) -> None:
         self.process = subprocess.Popen(
-            [COMMAND, "serve", "--port", "0", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*command, "serve", "--port", "0", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         assert self.process.stdout
         self.address = self.process.stdout.readline().strip()
@@ -59,10 +59,10 @@ class Server:
         return [child for child in psutil.Process(self.process.pid).children() if _holds_an_engine(child)]
 
     def until(self, true: Callable[[], object], seconds: float = 100) -> None:
-        """Wait until something is so."""
+        """Wait until a condition holds."""
         end = time.monotonic() + seconds
         while not true():
-            assert time.monotonic() < end, "it has not become so"
+            assert time.monotonic() < end, "the condition does not hold"
             time.sleep(0.05)
 
     def warm(self) -> Server:
@@ -76,7 +76,7 @@ class Server:
         self.client.close()
 
     def end(self) -> tuple[int, str]:
-        """End it as a person does; tell its status and what it complained of."""
+        """End it as a person does; return its exit status and what it wrote to stderr."""
         self.client.close()
         complaints = ""
         if self.process.poll() is None:
@@ -110,4 +110,4 @@ def _holds_an_engine(process: psutil.Process) -> bool:
     try:
         return any("orchestrator.worker" in word for word in process.cmdline())
     except psutil.Error:
-        return False  # it has just ended
+        return False  # the process has just ended

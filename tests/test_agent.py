@@ -1,4 +1,4 @@
-"""The launchd agent: its property list whole, and how `launchctl` is called, with a stand-in for it."""
+"""The launchd agent's property list, and the calls to a fake `launchctl`."""
 
 from __future__ import annotations
 
@@ -20,19 +20,21 @@ def launchctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tool = tmp_path / "bin" / "launchctl"
     tool.parent.mkdir()
     monkeypatch.setenv("PATH", f"{tool.parent}:/usr/bin:/bin")
-    answer(tool, "exit 0")
+    write_launchctl(tool, "exit 0")
     return tool
 
 
-def answer(tool: Path, text: str) -> None:
-    tool.write_text(f'#!/bin/sh\necho "$*" >>"{tool.parent}/calls"\n{text}\n')
+def write_launchctl(tool: Path, script: str) -> None:
+    """Write a fake launchctl that logs its arguments to `calls`, then runs a script."""
+    tool.write_text(f'#!/bin/sh\necho "$*" >>"{tool.parent}/calls"\n{script}\n')
     tool.chmod(0o755)
 
 
-def test_it_is_put_in_its_place_and_started_also_twice(launchctl: Path, tmp_path: Path) -> None:
+def test_install_writes_and_starts_the_agent_even_twice(launchctl: Path, tmp_path: Path) -> None:
     place = tmp_path / "Library/LaunchAgents/audio-to-image.serve.plist"
     for _ in range(2):
-        assert [note.text for note in agent.install(COMMAND, tmp_path)] == ["serve runs now, and from every login on"]
+        (note,) = agent.install(COMMAND, tmp_path)
+        assert note.text == "serve is running and will start at every login"
     start = [f"bootout {DOMAIN}/audio-to-image.serve", f"bootstrap {DOMAIN} {place}"]
     assert (launchctl.parent / "calls").read_text().splitlines() == start * 2
     assert plistlib.loads(place.read_bytes()) == {
@@ -46,21 +48,23 @@ def test_it_is_put_in_its_place_and_started_also_twice(launchctl: Path, tmp_path
     }
 
 
-def test_it_is_taken_away_even_where_it_does_not_run(launchctl: Path, tmp_path: Path) -> None:
+def test_uninstall_removes_an_agent_that_is_not_loaded(launchctl: Path, tmp_path: Path) -> None:
     list(agent.install(COMMAND, tmp_path))
-    answer(launchctl, "exit 3")
-    assert [note.text for note in agent.uninstall(tmp_path)] == ["serve no longer begins at login"]
+    write_launchctl(launchctl, "exit 3")
+    assert [note.text for note in agent.uninstall(tmp_path)] == ["serve no longer starts at login"]
     assert not agent.place(tmp_path).exists()
 
 
-def test_what_launchctl_refuses_is_told_in_its_words(launchctl: Path, tmp_path: Path) -> None:
-    answer(launchctl, "echo 'Bootstrap failed: 5: Input/output error' >&2; exit 5")
+def test_a_launchctl_failure_is_reported_with_its_message(launchctl: Path, tmp_path: Path) -> None:
+    write_launchctl(launchctl, "echo 'Bootstrap failed: 5: Input/output error' >&2; exit 5")
     with pytest.raises(AudioToImageError, match="launchctl bootstrap failed: Bootstrap failed: 5"):
         list(agent.install(COMMAND, tmp_path))
 
 
-def test_elsewhere_it_says_what_to_do_instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_launchctl_the_hint_is_to_run_serve_in_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(agent.shell, "find", lambda _: None)
-    with pytest.raises(Misuse, match="launchd is a part of macOS") as caught:
+    with pytest.raises(Misuse, match="launchd exists only on macOS") as caught:
         list(agent.install(COMMAND, tmp_path))
     assert caught.value.hint.startswith("audio-to-image serve")

@@ -1,4 +1,4 @@
-"""Apple's pipeline as a painter: its argument list against its documented flags, its program played by a stand-in."""
+"""Apple's pipeline as a painter: its argument list against its documented flags, with a stand-in for the program."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from orchestrator.errors import AudioToImageError, Misuse
-from orchestrator.paint import Engine, Request, apple
+from orchestrator.events import Painted
+from orchestrator.paint import Decision, Facts, Wish, apple
+from orchestrator.paint.decide import decide
 from orchestrator.paint.description import Description
 
 # Those of python_coreml_stable_diffusion.pipeline 1.1.0, and the choices of two.
@@ -21,18 +23,17 @@ FLAGS = {
 }
 SCHEDULERS = {"DDIM", "DPMSolverMultistep", "EulerAncestralDiscrete", "EulerDiscrete", "LMSDiscrete", "PNDM"}
 UNITS = {"ALL", "CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE"}
-WORDS = Request(prompt="-- a red house", negative="blur", seed=7, steps=20, guidance=7.5, sampler="dpm++2m")
+WORDS = Wish(prompt="-- a red house", negative="blur", seed=7, steps=20, guidance=7.5, sampler="dpm++2m")
 
 
 class Described:
     """What our own Core ML painter knows of a folder."""
 
     description = Description(name="x", latent_shape=(4, 64, 64), size=(512, 512), text_width=1024)
-    engine = Engine(name="coreml", model="x", compute_unit="ne", threads=0, versions={})
-    size = (512, 512)
+    facts = Facts(engine="coreml", model="x", compute_unit="ne", threads=0, versions={}, width=512, height=512)
 
-    def resolve(self, request: Request) -> Request:
-        return request
+    def decide(self, wish: Wish) -> Decision:
+        return decide(wish, self.description)
 
 
 @pytest.fixture
@@ -53,10 +54,11 @@ def painter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> apple.ApplePaint
 
 
 @pytest.mark.parametrize("sampler", apple.SCHEDULERS)
-@pytest.mark.parametrize("unit", apple.coreml.UNITS)
+@pytest.mark.parametrize("unit", apple.UNITS)
 def test_every_argument_is_one_that_apple_documents(sampler: str, unit: str) -> None:
-    request = Request(prompt="-- a red house", negative="blur", steps=20, guidance=7.5, sampler=sampler)
-    program, given = [], apple.arguments(Path("/models"), Path("/out"), unit, request, 8)
+    wish = Wish(prompt="-- a red house", negative="blur", steps=20, guidance=7.5, sampler=sampler)
+    decision = decide(wish, Described.description)
+    program, given = [], apple.arguments(Path("/models"), Path("/out"), unit, decision, 8)
     program, given = given[1:3], given[3:]
     pairs = dict(each.split("=", 1) for each in given[:2]) | dict(zip(given[2::2], given[3::2], strict=True))
     assert program == ["-m", "python_coreml_stable_diffusion.pipeline"]
@@ -77,8 +79,11 @@ def test_every_argument_is_one_that_apple_documents(sampler: str, unit: str) -> 
 
 
 def test_each_picture_is_a_run_of_its_own_with_the_next_seed(painter: apple.ApplePainter, tmp_path: Path) -> None:
-    request = Request(prompt="a red house", seed=7, steps=20, guidance=7.5, sampler="pndm", count=2)
-    steps = list(painter.paint(request))
+    wish = Wish(prompt="a red house", seed=7, steps=20, guidance=7.5, sampler="pndm", count=2)
+    decision, *steps = painter.paint(wish)
+    assert isinstance(decision, Decision)
+    assert decision.spacing == "leading"
+    assert all(isinstance(step, Painted) for step in steps)
     pictures = [step for step in steps if step.pixels is not None]
     assert [(each.picture, each.seed, each.index, each.steps) for each in pictures] == [(0, 7, 20, 20), (1, 8, 20, 20)]
     assert all(np.array_equal(each.pixels[0, 0], [255, 0, 0]) for each in pictures if each.pixels is not None)
@@ -98,6 +103,7 @@ def test_stopping_the_iteration_ends_the_program(
 ) -> None:
     monkeypatch.setenv("PLAYED", 'echo $$ >"${0%/*}/pid"; exec sleep 3600')
     stream = painter.paint(WORDS)
+    assert isinstance(next(stream), Decision)
     assert next(stream).pixels is None
     pid = int((tmp_path / "pid").read_text())
     stream.close()  # type: ignore[attr-defined]
@@ -107,14 +113,14 @@ def test_stopping_the_iteration_ends_the_program(
 
 def test_what_it_has_no_flag_for_is_refused(painter: apple.ApplePainter) -> None:
     for refused in (
-        Request(prompt="x", sampler="lcm"),
-        Request(prompt="x", sampler="pndm", spacing="karras"),
+        Wish(prompt="x", sampler="lcm"),
+        Wish(prompt="x", sampler="pndm", spacing="karras"),
     ):
         with pytest.raises(Misuse):
-            painter.resolve(refused)
+            painter.decide(refused)
     with pytest.raises(AudioToImageError, match="from words only"):
-        painter.resolve(Request(prompt="x", image=np.zeros((8, 8, 3), np.uint8)))
-    assert painter.resolve(Request(prompt="x")).spacing == "linspace"
+        painter.decide(Wish(prompt="x", image=np.zeros((8, 8, 3), np.uint8)))
+    assert painter.decide(Wish(prompt="x")).spacing == "linspace"
 
 
 def test_where_it_is_missing_the_hint_brings_it(
@@ -125,4 +131,4 @@ def test_where_it_is_missing_the_hint_brings_it(
         painter.load()
     assert caught.value.hint == "./shortcut_install.sh --with-apple-pipeline"
     with pytest.raises(AudioToImageError, match="wants compiled models"):
-        apple.painter(tmp_path, compute_unit="auto", threads=None)
+        apple.painter(tmp_path, compute_unit="auto", threads=None, batch=1)

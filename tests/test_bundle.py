@@ -15,12 +15,12 @@ from hub import FILES, LARGE, MODEL, SMALL, Hub, contents
 from orchestrator import fetch
 from orchestrator.catalogue import Catalogue
 from orchestrator.errors import AudioToImageError, Misuse
+from orchestrator.events import ModelHere, Note, Working
 from orchestrator.fetch import bundle
-from orchestrator.fetch.news import Here, Terms
 from orchestrator.settings import Settings
 
 WHOLE = {"on/unet.onnx": LARGE, "on/model.json": SMALL}
-CATALOGUE = Catalogue(models=(MODEL, replace(MODEL, name="second")), full={})
+CATALOGUE = Catalogue(models=(MODEL, replace(MODEL, name="second")), roles={})
 
 
 @pytest.fixture
@@ -66,11 +66,11 @@ def nothing_stands(settings: Settings) -> bool:
 
 
 def test_models_travel_in_one_file(bundled: Path, elsewhere: Settings) -> None:
-    told = add(bundled, elsewhere)
-    assert [type(each) for each in told if not hasattr(each, "what")] == [Terms, Here, Terms, Here]
+    happened = [each for each in add(bundled, elsewhere) if not isinstance(each, Working)]
+    assert [type(each) for each in happened] == [Note, ModelHere, Note, ModelHere]
     for name in ("boat", "second"):
         assert contents(elsewhere, name) == WHOLE
-    assert isinstance(list(fetch.verify(MODEL, elsewhere))[-1], Here)
+    assert isinstance(list(fetch.verify(MODEL, elsewhere))[-1], ModelHere)
     assert not list(elsewhere.models.glob(".*.part/*"))
 
 
@@ -123,7 +123,7 @@ def test_a_path_that_leaves_its_folder_is_refused(bundled: Path, elsewhere: Sett
 
 
 def resummed(content: bytes) -> bytes:
-    """Write the tar's members anew, so that its own checksums are right."""
+    """Write the tar again, so that its own checksums are right."""
     out = io.BytesIO()
     patched = bytearray(content)
     for offset in range(0, len(patched) - 512, 512):
@@ -162,7 +162,7 @@ def test_a_link_in_a_bundle_is_refused(bundled: Path, elsewhere: Settings, tmp_p
 
 
 @pytest.mark.parametrize("first", [b"{}", b"[]", b"null", b"[" * 100_000, b'{"models": [{"name": "boat"}]}', b"\xff"])
-def test_a_list_of_models_that_is_none_is_refused(elsewhere: Settings, tmp_path: Path, first: bytes) -> None:
+def test_a_damaged_list_of_models_is_refused(elsewhere: Settings, tmp_path: Path, first: bytes) -> None:
     with pytest.raises(AudioToImageError, match="cannot be used"):
         add(made(tmp_path / "bad.tar", {bundle.MANIFEST: first}), elsewhere)
 
@@ -175,19 +175,19 @@ def test_an_unknown_model_is_refused(bundled: Path, elsewhere: Settings, tmp_pat
 
 
 @pytest.mark.parametrize("content", [b"", b"no tar", b"\0" * 10_240])
-def test_what_is_no_bundle_is_refused(elsewhere: Settings, tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_bundle_is_refused(elsewhere: Settings, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bundle.tar").write_bytes(content)
     with pytest.raises(AudioToImageError, match="cannot be used"):
         add(tmp_path / "bundle.tar", elsewhere)
 
 
 @pytest.mark.parametrize("name", ["nothing.tar", "."])
-def test_a_bundle_that_is_not_there_is_misuse(elsewhere: Settings, tmp_path: Path, name: str) -> None:
+def test_a_missing_bundle_is_misuse(elsewhere: Settings, tmp_path: Path, name: str) -> None:
     with pytest.raises(Misuse):
         add(tmp_path / name, elsewhere)
 
 
-def test_a_bundle_of_other_bytes_than_were_seen_is_refused(
+def test_a_bundle_that_differs_from_the_record_is_refused(
     bundled: Path,
     hub: Hub,
     elsewhere: Settings,
@@ -195,13 +195,13 @@ def test_a_bundle_of_other_bytes_than_were_seen_is_refused(
     hub.repositories["harbour/boat"]["on/model.json"] = b"another"
     list(fetch.get(MODEL, elsewhere))
     list(fetch.remove(MODEL, elsewhere))
-    with pytest.raises(AudioToImageError, match="another one") as caught:
+    with pytest.raises(AudioToImageError, match="differs") as caught:
         add(bundled, elsewhere)
     assert caught.value.hint
 
 
 def test_a_published_sha1_is_checked_in_bundles_too(bundled: Path, elsewhere: Settings) -> None:
-    pinned = Catalogue(models=tuple(replace(model, sha1="0" * 40) for model in CATALOGUE.models), full={})
+    pinned = Catalogue(models=tuple(replace(model, sha1="0" * 40) for model in CATALOGUE.models), roles={})
     with pytest.raises(AudioToImageError, match="not the published one"):
         list(bundle.add(bundled, pinned, elsewhere))
     assert nothing_stands(elsewhere)

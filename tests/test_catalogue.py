@@ -14,7 +14,7 @@ import pytest
 from hub import FILES, SMALL
 
 from orchestrator import catalogue, fetch
-from orchestrator.catalogue import UNPINNED, Model, seen
+from orchestrator.catalogue import UNKNOWN, Model, seen
 from orchestrator.catalogue.seen import File, Seen
 from orchestrator.errors import Misuse, ModelMissing
 from orchestrator.fetch import bundle
@@ -51,7 +51,7 @@ def test_every_model_is_found_by_its_name() -> None:
         assert listed.find(name)
 
 
-def test_an_unknown_name_is_missing_and_the_nearest_is_told() -> None:
+def test_an_unknown_name_is_missing_and_a_similar_one_is_named() -> None:
     with pytest.raises(ModelMissing) as caught:
         catalogue.load().find("bse.en")
     assert caught.value.hint == "did you mean base.en?"
@@ -59,7 +59,7 @@ def test_an_unknown_name_is_missing_and_the_nearest_is_told() -> None:
 
 @pytest.mark.parametrize("model", catalogue.load().models, ids=lambda model: model.name)
 def test_every_fact_has_its_form(model: Model) -> None:
-    assert model.kind in catalogue.KINDS
+    assert model.kind in catalogue.load().roles
     assert model.licence.name
     assert model.licence.link
     assert model.files
@@ -73,10 +73,10 @@ def test_every_fact_has_its_form(model: Model) -> None:
     assert not model.sha1 or len(model.files) == 1
 
 
-def test_what_is_not_established_shows_as_unpinned() -> None:
+def test_an_unconfirmed_fact_is_shown_as_unknown() -> None:
     rows = {row.split("|")[1].strip(" `"): row for row in catalogue.table().splitlines()[2:]}
-    assert f"ggerganov/whisper.cpp at {UNPINNED}" in rows["base.en"]
-    assert f"| {UNPINNED} |" in rows["sd-1.4-palettized"]
+    assert f"ggerganov/whisper.cpp at {UNKNOWN}" in rows["base.en"]
+    assert f"| {UNKNOWN} |" in rows["sd-1.4-palettized"]
     assert "at dca5f2f" in rows["sd-2.1-base-palettized"]
 
 
@@ -108,6 +108,21 @@ def test_the_full_picture_model_suits_the_chip(chip: str, name: str) -> None:
     assert catalogue.load().full_models("speech", chip)[0].name == "base.en"
 
 
+def test_every_role_has_a_setting_a_demo_model_and_full_models() -> None:
+    listed = catalogue.load()
+    for name, role in listed.roles.items():
+        assert hasattr(Settings(), role.setting)
+        assert [model for model in listed.models if model.kind == name and model.demo]
+        assert all(listed.find(full).kind == name for full in role.full.values())
+
+
+def test_a_role_that_the_program_does_not_know_needs_no_code() -> None:
+    row = 'name = "chime", kind = "play", repository = "a/b"'
+    content = f'[roles.play]\nsetting = "play_model"\nfull = {{any = "chime"}}\n[[family]]\nmodels = [{{{row}}}]\n'
+    (model,) = catalogue.parse(content.encode()).full_models("play", "Apple M1")
+    assert model.name == "chime"
+
+
 def test_without_the_full_model_the_demo_model_is_chosen(settings: Settings) -> None:
     chosen = catalogue.choose("speech", settings)
     assert (chosen.name, chosen.demo) == ("demo-speech", True)
@@ -115,7 +130,7 @@ def test_without_the_full_model_the_demo_model_is_chosen(settings: Settings) -> 
     assert re.fullmatch("[0-9a-f]{64}", chosen.digest)
 
 
-def test_the_full_model_is_chosen_where_it_stands(settings: Settings) -> None:
+def test_the_full_model_is_chosen_if_it_is_here(settings: Settings) -> None:
     stands(settings, "base.en", "ggml-base.en.bin")
     chosen = catalogue.choose("speech", settings)
     assert (chosen.name, chosen.demo, chosen.revision) == ("base.en", False, "c" * 40)
@@ -125,13 +140,13 @@ def test_the_full_model_is_chosen_where_it_stands(settings: Settings) -> None:
     assert "base.en" in {each.name for each in catalogue.installed(settings)}
 
 
-def test_a_model_with_a_missing_file_does_not_stand(settings: Settings) -> None:
+def test_a_model_with_a_missing_file_is_not_chosen(settings: Settings) -> None:
     stands(settings, "base.en", "ggml-base.en.bin")
     (settings.models / "base.en/ggml-base.en.bin").write_bytes(b"cut")
     assert catalogue.choose("speech", settings).demo
 
 
-def test_a_folder_of_graphs_is_opened_where_its_unet_stands(settings: Settings) -> None:
+def test_a_folder_of_graphs_is_opened_at_its_unet(settings: Settings) -> None:
     inside = "split_einsum_v2/compiled"
     stands(settings, "sd-2.1-base-palettized", f"{inside}/Unet.mlmodelc/weights/weight.bin", f"{inside}/vocab.json")
     chosen = catalogue.choose("picture", replace(settings, model="sd-2.1-base-palettized"))
@@ -142,7 +157,7 @@ def test_a_folder_of_graphs_is_opened_where_its_unet_stands(settings: Settings) 
 def test_a_model_asked_for_by_name_that_is_missing_exits_4(settings: Settings, name: str) -> None:
     kind = "picture" if name.startswith("sd") else "speech"
     with pytest.raises(ModelMissing) as caught:
-        catalogue.choose(kind, replace(settings, **{catalogue.KINDS[kind]: name}))
+        catalogue.choose(kind, replace(settings, **{catalogue.load().roles[kind].setting: name}))
     assert caught.value.exit_code == 4
     assert caught.value.hint == (
         "audio-to-image models list" if name == "dragon" else f"audio-to-image models get {name}"

@@ -1,5 +1,5 @@
-"""Transcript to prompt: what goes, what stays, and what holds for every text."""
-# ruff: noqa: RUF001 - the signs of other scripts look like ours, and are meant
+"""Transcript to prompt: what is removed, what stays, and properties that hold for any text."""
+# ruff: noqa: RUF001 - look-alike characters of other scripts are intended
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from remove_parentheses import remove_parentheses
 
 pytestmark = pytest.mark.quick
 
-TOP = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 BRACKETS = "()（）[]［］【】{}｛｝"
 MUSIC = "♩♪♫♬♭♮♯🎵🎶🎼"
 SIGNS = BRACKETS + MUSIC + "*<|>-–—―\0"
-tricky = st.text(alphabet=st.sampled_from(BRACKETS + MUSIC + "*<|>-– \n\t,.!\"'ab7你の\0"), max_size=60)
+tricky_text = st.text(alphabet=st.sampled_from(BRACKETS + MUSIC + "*<|>-– \n\t,.!\"'ab7你の\0"), max_size=60)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ tricky = st.text(alphabet=st.sampled_from(BRACKETS + MUSIC + "*<|>-– \n\t,.!\"
         ("[_BEG_] a cat [_TT_120] [_extra_token_3]", "a cat"),
     ],
 )
-def test_tags_go_wherever_they_stand_and_words_around_them_stay(text, prompt):
+def test_tags_are_removed_and_the_words_around_them_stay(text, prompt):
     assert clean(text).prompt == prompt
 
 
@@ -49,7 +49,7 @@ def test_tags_go_wherever_they_stand_and_words_around_them_stay(text, prompt):
         ("[♪ la la ♪] a cat", "a cat"),
     ],
 )
-def test_music_signs_go_and_sung_words_stay_unless_bracketed(text, prompt):
+def test_music_signs_are_removed_and_sung_words_stay_unless_bracketed(text, prompt):
     assert clean(text).prompt == prompt
 
 
@@ -64,7 +64,7 @@ def test_music_signs_go_and_sung_words_stay_unless_bracketed(text, prompt):
         ("a > b >> c", "a > b >> c"),
     ],
 )
-def test_signs_of_speaker_turns_go_at_the_start_of_a_line_only(text, prompt):
+def test_marks_of_speaker_turns_are_removed_only_at_the_start_of_a_line(text, prompt):
     assert clean(text).prompt == prompt
 
 
@@ -81,7 +81,7 @@ def test_signs_of_speaker_turns_go_at_the_start_of_a_line_only(text, prompt):
         ("one [x] two [y] three", "one two three"),
     ],
 )
-def test_nested_mixed_split_and_unbalanced_tags(text, prompt):
+def test_nested_mixed_split_and_unbalanced_tags_are_removed(text, prompt):
     assert clean(text).prompt == prompt
 
 
@@ -89,7 +89,7 @@ def test_nested_mixed_split_and_unbalanced_tags(text, prompt):
     "text",
     ["2 * 3 * 4", "it's a hot-air balloon", "5* hotel", "「猫」と『犬』", "《名》", '"a cat", he said', "Bonjour !"],
 )
-def test_what_people_write_stays(text):
+def test_ordinary_punctuation_stays(text):
     assert clean(text).prompt == text
 
 
@@ -111,19 +111,19 @@ def test_orphaned_punctuation_and_spaces_are_tidied(text, prompt):
     assert clean(text).prompt == prompt
 
 
-def test_what_was_taken_is_told():
+def test_removed_tags_are_returned():
     assert clean("- [Music] a *big* cat ♪").removed == ("[Music]", "*big*", "♪", "-")
     assert clean("a cat").removed == ()
 
 
-@given(tricky)
+@given(tricky_text)
 @settings(max_examples=400)
 def test_cleaning_twice_changes_nothing(text):
     once = clean(text).prompt
     assert clean(once) == Cleaned(prompt=once)
 
 
-@given(tricky)
+@given(tricky_text)
 @settings(max_examples=200)
 def test_the_prompt_is_never_longer_than_the_text_and_holds_no_bracket(text):
     prompt = clean(text).prompt
@@ -152,7 +152,11 @@ def test_the_filter_reads_stdin_writes_stdout_and_imports_nothing_heavy():
     run = "runpy.run_path('remove_parentheses.py', run_name='__main__')"
     program = f"import runpy, sys; {run}; assert 'numpy' not in sys.modules"
     result = subprocess.run(
-        [sys.executable, "-c", program], cwd=TOP, input="(hm) ein Häuschen\n".encode(), capture_output=True, check=False
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        input="(hm) ein Häuschen\n".encode(),
+        capture_output=True,
+        check=False,
     )
     assert (result.returncode, result.stdout.decode(), result.stderr) == (0, "ein Häuschen\n", b"")
 
@@ -160,11 +164,11 @@ def test_the_filter_reads_stdin_writes_stdout_and_imports_nothing_heavy():
 @pytest.mark.parametrize("data", [b"", b"[Music]\n", b"\xff\xfe (x)"])
 def test_the_filter_always_exits_0(data, tmp_path):
     result = subprocess.run(
-        [sys.executable, TOP / "remove_parentheses.py"], cwd=tmp_path, input=data, capture_output=True, check=False
+        [sys.executable, ROOT / "remove_parentheses.py"], cwd=tmp_path, input=data, capture_output=True, check=False
     )
     assert (result.returncode, result.stderr) == (0, b"")
     assert b"(" not in result.stdout
 
 
-def test_the_filter_is_a_function_too():
+def test_remove_parentheses_can_be_imported():
     assert remove_parentheses("a [loud] cat") == "a cat"

@@ -1,4 +1,4 @@
-"""The command as a person types it: help, exit codes, what goes to stdout and what does not."""
+"""The command line: help, exit codes, and what goes to stdout and stderr."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def run(*arguments: str, stdin: bytes = b"", **environment: str) -> subprocess.C
     )
 
 
-def verbs(group: click.Group = commands, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def all_verbs(group: click.Group = commands, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     yield before
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
-            yield from verbs(command, (*before, name))
+            yield from all_verbs(command, (*before, name))
         else:
             yield (*before, name)
 
 
-@pytest.mark.parametrize("verb", list(verbs()), ids=" ".join)
-def test_help_is_there_and_imports_nothing_heavy(verb: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("verb", list(all_verbs()), ids=" ".join)
+def test_help_works_and_imports_nothing_heavy(verb: tuple[str, ...]) -> None:
     program = (
         "import sys; from orchestrator.cli import commands\n"
         f"commands.main({[*verb, '--help']!r}, standalone_mode=False)\n"
@@ -59,7 +59,7 @@ def test_the_short_name_is_the_same_command() -> None:
 
 
 @pytest.mark.parametrize(("shell", "mark"), [("bash", "complete -o"), ("zsh", "#compdef"), ("fish", "complete --no")])
-def test_completion_knows_the_shell(shell: str, mark: str) -> None:
+def test_completion_prints_a_script_for_each_shell(shell: str, mark: str) -> None:
     assert mark in run("completion", shell).stdout
 
 
@@ -80,17 +80,17 @@ def test_a_recording_becomes_a_picture(recording: Path) -> None:
 
 def test_json_is_one_event_a_line(recording: Path) -> None:
     done = run("picture", "--json", str(recording), *QUICK)
-    told = [json.loads(line) for line in done.stdout.splitlines()]
-    names = [event["event"] for event in told]
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    names = [event["event"] for event in events]
     assert [name for name in ("heard", "cleaned", "painted", "kept") if name in names] == list(dict.fromkeys(
         name for name in names if name in ("heard", "cleaned", "painted", "kept")
     ))  # fmt: skip
-    assert told[-1]["event"] == "kept"
-    assert told[-1]["recipe"]["seed"] == 4
+    assert events[-1]["event"] == "kept"
+    assert events[-1]["recipe"]["seed"] == 4
     assert done.stderr == ""
 
 
-def test_every_file_is_tried_and_the_first_failure_is_the_exit_code(recording: Path, silence: Path) -> None:
+def test_all_files_are_tried_and_the_first_failure_sets_the_exit_code(recording: Path, silence: Path) -> None:
     done = run("picture", str(silence), str(recording), "no-such.wav", *QUICK)
     assert done.returncode == 3
     assert len(done.stdout.splitlines()) == 1
@@ -143,14 +143,14 @@ def test_bad_input_is_one_clear_line_and_the_right_exit_code(
 
 
 @pytest.mark.parametrize("words", [b"", b"\n", b"a\0b", b"\xff\xfe", b"\xed\xa0\x80", b"word " * 200_000])
-def test_a_prompt_on_stdin_that_cannot_be_painted_is_misuse(words: bytes) -> None:
+def test_an_invalid_prompt_on_stdin_is_misuse(words: bytes) -> None:
     done = run("paint", "-", stdin=words)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("given", [("silence", "nan"), ("silence", "-1"), ("queue", "0"), ("idle", "inf")])
-def test_a_setting_that_bounds_something_has_a_bound_itself(given: tuple[str, str]) -> None:
+def test_a_setting_outside_its_limits_is_misuse(given: tuple[str, str]) -> None:
     name, value = given
     with pytest.raises(Misuse, match=f"{name} must be") as caught:
         load(environment={f"AUDIO_TO_IMAGE_{name.upper()}": value})
@@ -195,22 +195,24 @@ def test_one_output_file_for_several_recordings_is_misuse(recording: Path, tmp_p
 def test_a_picture_is_repainted_to_the_same_pixels() -> None:
     first = json.loads(run("paint", "a red house", *QUICK, "--json").stdout.splitlines()[-1])
     again = run("gallery", "repaint", first["id"], "--json")
-    told = [json.loads(line) for line in again.stdout.splitlines()]
-    (second,) = [event for event in told if event["event"] == "kept"]
+    events = [json.loads(line) for line in again.stdout.splitlines()]
+    (second,) = [event for event in events if event["event"] == "kept"]
     assert second["id"] != first["id"]
     assert second["recipe"]["pixels"] == first["recipe"]["pixels"]
 
 
-def test_a_picture_from_elsewhere_cannot_steer_the_terminal(isolated: Path) -> None:
+def test_control_characters_in_a_foreign_picture_do_not_reach_the_terminal(isolated: Path) -> None:
     path = Path(run("paint", "a red house", *QUICK).stdout.strip())
-    recipe = replace(png.read_png(path), prompt="a \x1b]0;owned\x07 house", transcript="\x1b[2J")
+    found = png.read_png(path)
+    assert found
+    recipe = replace(found, prompt="a \x1b]0;owned\x07 house", transcript="\x1b[2J")
     png.write_png(path.with_name("hostile.png"), png.read_pixels(path), replace(recipe, id=""))
     assert run("gallery", "rebuild").returncode == 0
     for verb in (("gallery", "list"), ("gallery", "show", path.stem)):
         assert "\x1b" not in run(*verb).stdout
 
 
-def test_painting_from_a_picture_names_its_parent() -> None:
+def test_painting_from_a_picture_records_its_parent() -> None:
     first = json.loads(run("paint", "a red house", *QUICK, "--json").stdout.splitlines()[-1])
     done = run("paint", "a blue house", *QUICK, "--image", first["id"], "--strength", "0.6", "--json")
     recipe = json.loads(done.stdout.splitlines()[-1])["recipe"]
@@ -219,7 +221,7 @@ def test_painting_from_a_picture_names_its_parent() -> None:
     assert recipe["strength"] == 0.6
 
 
-def test_a_word_that_the_demo_model_does_not_know_is_named_with_the_command_for_more() -> None:
+def test_a_word_unknown_to_the_demo_model_is_named_with_a_hint() -> None:
     done = run("paint", "a red dragon on the sea", *QUICK)
     assert "not: dragon (the full models: audio-to-image models get)" in done.stderr
     assert "not:" not in run("paint", "a red sailboat on the sea", *QUICK).stderr

@@ -16,8 +16,9 @@ from coremltools.converters.mil import Builder
 from coremltools.converters.mil.mil import types
 
 from orchestrator.errors import AudioToImageError
-from orchestrator.paint import Request, coreml, open_painter
-from orchestrator.paint.package import ports
+from orchestrator.paint import Wish, coreml, open_painter
+from orchestrator.runtime import coreml as runtime
+from orchestrator.runtime.package import ports
 
 PIECES = {
     "TextEncoder": "text_encoder",
@@ -106,7 +107,7 @@ def onnx(tmp_path_factory):
 @pytest.fixture
 def stand_in(monkeypatch, isolated):
     standing = StandIn()
-    monkeypatch.setattr(coreml, "binding", lambda: standing)
+    monkeypatch.setattr(runtime, "binding", lambda: standing)
     monkeypatch.setattr(coreml.platform, "machine", lambda: "arm64")
     return standing
 
@@ -134,7 +135,7 @@ def write_compiled(path: Path, graph: Path, shapes: dict[str, list[int]]) -> Non
 
 
 def paint(painter, **changes):
-    *_, last = painter.paint(Request(**{"prompt": "a red house", "seed": 3, "steps": 4, **changes}))
+    *_, last = painter.paint(Wish(**{"prompt": "a red house", "seed": 3, "steps": 4, **changes}))
     return last.pixels
 
 
@@ -153,7 +154,7 @@ def test_core_ml_begins_from_a_picture(onnx, stand_in, tmp_path):
     assert np.abs(paint(open_painter(folder, engine="coreml"), image=tiny.picture()).astype(int) - expected).max() <= 1
 
 
-def test_inputs_are_made_once_and_stay_where_they_are_for_the_processs_life(onnx, stand_in, tmp_path):
+def test_inputs_are_allocated_once_for_the_life_of_the_process(onnx, stand_in, tmp_path):
     folder = compile_from(onnx, tmp_path / "core-ml")
     painter = open_painter(folder, engine="coreml")
     for _ in range(2):
@@ -168,13 +169,13 @@ def test_inputs_are_made_once_and_stay_where_they_are_for_the_processs_life(onnx
 def test_a_unet_in_two_chunks_is_one_unet(onnx, stand_in, tmp_path):
     folder = compile_from(onnx, tmp_path / "core-ml")
     expected = paint(open_painter(folder, engine="coreml"))
-    halve(folder, onnx)
+    cut_in_two(folder, onnx)
     painter = open_painter(folder, engine="coreml")
     assert (paint(painter) == expected).all()
     assert [name for name, _ in stand_in.loaded[-4:]] == ["TextEncoder", "UnetChunk1", "UnetChunk2", "VAEDecoder"]
 
 
-def halve(folder: Path, onnx: Path) -> None:
+def cut_in_two(folder: Path, onnx: Path) -> None:
     """Cut the unet where Apple's converter would name a tensor, here right after its first input."""
     import onnx as writer
     from onnx import TensorProto, helper
@@ -220,7 +221,7 @@ def test_the_compute_unit_follows_variant_and_chip_and_the_text_encoder_avoids_t
     painter.load()
     assert dict(stand_in.loaded) == {"TextEncoder": text, "Unet": unet}
     names = {"cpu": "CPU_ONLY", "gpu": "CPU_AND_GPU", "ne": "CPU_AND_NE", "all": "ALL"}
-    assert names[painter.engine.compute_unit] == unet
+    assert names[painter.facts.compute_unit] == unet
 
 
 def test_a_folder_of_apples_is_described_by_its_shapes(stand_in, tmp_path):
@@ -229,10 +230,10 @@ def test_a_folder_of_apples_is_described_by_its_shapes(stand_in, tmp_path):
     shapes = {"sample": [2, 4, 64, 64], "timestep": [2], "encoder_hidden_states": [2, 1024, 1, 77]}
     write_compiled(folder / "Unet.mlmodelc", tmp_path / "none.onnx", shapes)
     painter = open_painter(folder, engine="coreml")
-    assert painter.size == (512, 512)
-    assert (painter.engine.model, painter.engine.compute_unit) == ("stable-diffusion-2-base", "ne")
+    assert (painter.facts.width, painter.facts.height) == (512, 512)
+    assert (painter.facts.model, painter.facts.compute_unit) == ("stable-diffusion-2-base", "ne")
     with pytest.raises(AudioToImageError, match="no encoder"):
-        painter.resolve(Request(prompt="a house", image=tiny.picture()))
+        painter.decide(Wish(prompt="a house", image=tiny.picture()))
 
 
 def package(path: Path) -> Path:
@@ -270,7 +271,7 @@ def test_a_package_is_compiled_once_and_kept_at_one_path(onnx, stand_in, tmp_pat
     shutil.move(folder / "Unet.mlmodelc", folder / "compiled" / "Unet.mlmodelc")
     (folder / "Unet.mlpackage").mkdir()
     monkeypatch.setattr(
-        coreml,
+        runtime,
         "ports",
         lambda path: ports(folder / "compiled" / f"{path.stem}.mlmodelc" if path.suffix == ".mlpackage" else path),
     )

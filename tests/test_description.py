@@ -18,8 +18,10 @@ from schemathesis.specs.openapi.checks import (
 from serving import Server
 from starlette.routing import Route, WebSocketRoute
 
+from orchestrator.choices import Hearing, PaintEngine, Painting, choices
+from orchestrator.studio import fields
 from orchestrator.studio.app import ROUTES
-from orchestrator.studio.description import described
+from orchestrator.studio.description import openapi, schemas
 
 TRUE = [checks.not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 20
@@ -38,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def quick() -> dict[str, Any]:
     """The description, but pictures take one step and come one at a time, and no other engine is begun for them."""
-    quick: dict[str, Any] = json.loads(json.dumps(described()))
+    quick: dict[str, Any] = json.loads(json.dumps(openapi()))
     for name in ("PictureWish", "PictureForm", "ImageWish", "EditForm"):
         schema = quick["components"]["schemas"][name]
         fields = schema["properties"]
@@ -62,7 +64,7 @@ def test_whatever_is_asked_the_answer_is_as_described(case: schemathesis.Case, s
 
 
 def test_the_server_tells_its_description(server: Server) -> None:
-    assert server.ask("GET", "/openapi.json").json() == json.loads(json.dumps(described()))
+    assert server.ask("GET", "/openapi.json").json() == json.loads(json.dumps(openapi()))
 
 
 def test_every_address_is_described_and_none_beside_them() -> None:
@@ -71,5 +73,32 @@ def test_every_address_is_described_and_none_beside_them() -> None:
         if isinstance(route, Route) and route.path != "/":
             answered |= {(route.path, method.lower()) for method in route.methods or () if method != "HEAD"}
         assert isinstance(route, Route | WebSocketRoute) or route.path == "/page"
-    told = {(path, method) for path, item in described()["paths"].items() for method in item if method != "parameters"}
+    told = {(path, method) for path, item in openapi()["paths"].items() for method in item if method != "parameters"}
     assert told == answered
+
+
+def test_clients_choose_what_choices_py_has_but_for_what_the_server_chooses() -> None:
+    chosen = {**choices(Painting), **choices(PaintEngine), **choices(Hearing)}
+    assert chosen.keys() - fields.FIELDS.keys() == {"hearer", "batch"}
+    assert set(fields.FIELDS) <= set(chosen)
+    for name in ("PictureWish", "PictureForm"):
+        assert fields.FIELDS.keys() <= openapi()["components"]["schemas"][name]["properties"].keys()
+
+
+def test_limits_help_and_values_are_those_of_choices_py_unless_this_server_has_narrower_ones() -> None:
+    narrower = {"count", "seed"}
+    for name, known in choices(Painting).items():
+        schema = schemas.field(name)
+        assert schema["description"] == known.help
+        if known.values:
+            assert schema["enum"] == [*known.values, None]
+        elif known.least is not None and name not in narrower:
+            assert (schema["minimum"], schema["maximum"]) == (known.least, known.most)
+    assert schemas.field("count")["maximum"] == fields.MOST_COUNT
+    assert schemas.field("language")["enum"][:2] == ["auto", "en"]
+
+
+def test_the_page_is_given_every_choice_of_how_to_paint(server: Server) -> None:
+    chosen = server.status()["choices"]
+    assert chosen["painting"] == {name: schemas.field(name) for name in choices(Painting)}
+    assert chosen["painting"].keys() <= chosen["defaults"].keys()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import socket
@@ -18,21 +19,23 @@ from typing import Any
 
 import pytest
 
+from orchestrator import __version__
 from orchestrator.errors import AudioToImageError
 from orchestrator.studio.door import Door
 from orchestrator.studio.turns import Turns
-from orchestrator.worker import Elsewhere, Opening
-from orchestrator.worker.messages import Ask
+from orchestrator.worker import Opening, RemoteEngine
+from orchestrator.worker.messages import PROTOCOL, Ask
 from orchestrator.worker.served import ask, connect, ours
 
-OPENING = Opening(name="speech", path="test_door:Engine")
+Remote = RemoteEngine[str]
+OPENING = Opening(role="speech", path="test_door:Engine")
 
 
 class Engine:
     """Counts, slowly where that is asked for; lives in a child process of the server."""
 
-    def load(self) -> None:
-        pass
+    def load(self) -> str:
+        return "facts"
 
     def echo(self, value: object) -> object:
         return value
@@ -50,6 +53,10 @@ class Engine:
 
     def refuse(self) -> None:
         raise AudioToImageError("it cannot", "ask otherwise")
+
+
+OLD = b'{"version": "0.0.0", "url": "", "pid": 1}\n'  # before the greeting carried a protocol
+LATER = json.dumps({"version": __version__, "url": "", "pid": 1, "protocol": PROTOCOL + 1}).encode() + b"\n"
 
 
 @pytest.fixture
@@ -74,11 +81,11 @@ def _unasked(_message: object) -> Any:
 
 
 @pytest.fixture
-def client(path: Path) -> Iterator[Callable[[], Elsewhere]]:
-    clients: list[Elsewhere] = []
+def client(path: Path) -> Iterator[Callable[[], Remote]]:
+    clients: list[Remote] = []
 
-    def make() -> Elsewhere:
-        clients.append(Elsewhere(OPENING, socket=path))
+    def make() -> Remote:
+        clients.append(Remote(OPENING, socket=path))
         return clients[-1]
 
     yield make
@@ -86,9 +93,9 @@ def client(path: Path) -> Iterator[Callable[[], Elsewhere]]:
         each.unload()
 
 
-def test_clients_share_one_engine_and_each_has_its_own_answers(client: Callable[[], Elsewhere]) -> None:
+def test_clients_share_one_engine_and_each_has_its_own_answers(client: Callable[[], Remote]) -> None:
     first, second = client(), client()
-    assert first.ask("pid") == second.ask("pid") != os.getpid()
+    assert first.call("pid").result() == second.call("pid").result() != os.getpid()
     threads = [threading.Thread(target=_echoes, args=[client(), word]) for word in ("a", "b", "c")]
     for each in threads:
         each.start()
@@ -97,58 +104,74 @@ def test_clients_share_one_engine_and_each_has_its_own_answers(client: Callable[
         assert not each.is_alive()
 
 
-def _echoes(elsewhere: Elsewhere, word: str) -> None:
+def _echoes(elsewhere: Remote, word: str) -> None:
     for number in range(50):
-        assert elsewhere.ask("echo", (word, number)) == (word, number)
+        assert elsewhere.call("echo", (word, number)).result() == (word, number)
 
 
-def test_a_client_that_does_not_read_holds_nobody(client: Callable[[], Elsewhere]) -> None:
+def test_a_client_that_does_not_read_holds_nobody(client: Callable[[], Remote]) -> None:
     slow, other = client(), client()
-    slow.begin("count", 200, 0.0, 100_000)  # twenty megabytes: far more than a socket holds
-    assert other.ask("echo", 1) == 1
-    assert len(list(slow.follow())) == 200
+    call = slow.call("count", 200, 0.0, 100_000)  # twenty megabytes: far more than a socket holds
+    assert other.call("echo", 1).result() == 1
+    assert len(list(call)) == 200
 
 
-def test_a_stream_that_is_given_up_stops_and_the_next_in_turn_is_served(client: Callable[[], Elsewhere]) -> None:
+def test_a_stream_that_is_given_up_stops_and_the_next_in_turn_is_served(client: Callable[[], Remote]) -> None:
     giving_up, other = client(), client()
-    for number, _ in giving_up.stream("count", 10_000, 0.01):
+    for number, _ in giving_up.call("count", 10_000, 0.01):
         if number == 2:
             break
-    assert other.ask("echo", 1) == 1
-    assert giving_up.ask("echo", 2) == 2
+    assert other.call("echo", 1).result() == 1
+    assert giving_up.call("echo", 2).result() == 2
 
 
-def test_a_client_that_leaves_in_the_middle_frees_the_engine(client: Callable[[], Elsewhere]) -> None:
+def test_a_client_that_leaves_in_the_middle_frees_the_engine(client: Callable[[], Remote]) -> None:
     leaving, other = client(), client()
-    leaving.begin("count", 10_000, 0.01)
+    leaving.call("count", 10_000, 0.01)
     time.sleep(0.1)
     leaving.unload()
-    assert other.ask("echo", 1) == 1
+    assert other.call("echo", 1).result() == 1
 
 
-def test_what_an_engine_refuses_and_what_it_dies_of_reach_the_one_who_asked(client: Callable[[], Elsewhere]) -> None:
+def test_the_facts_of_a_shared_engine_come_with_the_answer_to_load(client: Callable[[], Remote]) -> None:
+    assert client().load() == "facts"
+
+
+def test_a_cancelled_call_that_waits_its_turn_is_never_made(client: Callable[[], Remote]) -> None:
+    busy, waiting = client(), client()
+    busy.load(), waiting.load()
+    long = busy.call("count", 10_000, 0.01)
+    while not long.poll():
+        pass
+    waiting.call("die").cancel()
+    assert waiting.call("echo", 1).poll() is False, "it waits for the long call"
+    long.cancel()
+    assert waiting.call("echo", 2).result() == 2
+
+
+def test_what_an_engine_refuses_and_what_it_dies_of_reach_the_one_who_asked(client: Callable[[], Remote]) -> None:
     one, other = client(), client()
     with pytest.raises(AudioToImageError, match="it cannot") as caught:
-        one.ask("refuse")
+        one.call("refuse").result()
     assert caught.value.hint == "ask otherwise"
     with pytest.raises(AudioToImageError, match=r"died \(signal 9\)"):
-        one.ask("die")
-    assert other.ask("echo", 1) == 1
-    assert one.ask("echo", 2) == 2
+        one.call("die").result()
+    assert other.call("echo", 1).result() == 1
+    assert one.call("echo", 2).result() == 2
 
 
 def test_another_opening_takes_the_engines_place(path: Path) -> None:
-    first, second = Elsewhere(OPENING, socket=path), Elsewhere(_opening_of("builtins:Nothing"), socket=path)
-    before = first.ask("pid")
+    first, second = Remote(OPENING, socket=path), Remote(_opening_of("builtins:Nothing"), socket=path)
+    before = first.call("pid").result()
     with pytest.raises(AudioToImageError):
         second.load()
-    assert first.ask("pid") != before
+    assert first.call("pid").result() != before
     first.unload()
     second.unload()
 
 
 def _opening_of(path: str) -> Opening:
-    return Opening(name="speech", path=path)
+    return Opening(role="speech", path=path)
 
 
 def test_the_socket_is_ours_alone_and_one_in_an_open_folder_is_not_trusted(path: Path) -> None:
@@ -163,10 +186,10 @@ def test_the_socket_is_ours_alone_and_one_in_an_open_folder_is_not_trusted(path:
     path.parent.chmod(0o700)
 
 
-def test_a_server_of_another_version_or_none_at_all_is_passed_over(folder: Path) -> None:
+def test_a_server_of_another_protocol_or_none_at_all_is_passed_over(folder: Path) -> None:
     folder.mkdir(mode=0o700)
     assert connect(folder / "none.socket", "speech") is None
-    for greeting in (b'{"version": "0.0.0", "url": "", "pid": 1}\n', b"what?\n", b""):
+    for greeting in (OLD, LATER, b"what?\n", b""):
         with socket.socket(socket.AF_UNIX) as other:
             other.bind(str(folder / "other.socket"))
             other.listen()
@@ -183,13 +206,13 @@ def _greets(listener: socket.socket, greeting: bytes) -> None:
     client.close()
 
 
-def test_nonsense_on_the_socket_ends_that_connection_only(path: Path, client: Callable[[], Elsewhere]) -> None:
-    for message in (b"nonsense", pickle.dumps(Ask(method="echo")), b""):
+def test_nonsense_on_the_socket_ends_that_connection_only(path: Path, client: Callable[[], Remote]) -> None:
+    for message in (b"nonsense", pickle.dumps(Ask(number=1, method="echo")), b""):
         with socket.socket(socket.AF_UNIX) as other:
             other.connect(str(path))
             other.recv(1000)
             Connection(os.dup(other.fileno())).send_bytes(message)
-    assert client().ask("echo", 1) == 1
+    assert client().call("echo", 1).result() == 1
 
 
 def test_a_question_that_is_not_about_an_engine_is_answered_or_refused(path: Path) -> None:

@@ -22,7 +22,8 @@ from test_recipe import PLAIN
 from orchestrator import files
 from orchestrator import picture as png
 from orchestrator.errors import AudioToImageError, Misuse
-from orchestrator.gallery import Gallery, Kept, index
+from orchestrator.events import Kept
+from orchestrator.gallery import Gallery, folder, index
 
 pytestmark = pytest.mark.quick
 
@@ -44,7 +45,7 @@ def keep(gallery: Gallery, prompt: str = "a boat", transcript: str = "") -> Kept
 
 
 def run(script: str, *arguments: str | Path, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-    """Start a Python of its own, as one more process at the gallery."""
+    """Start a script in a process of its own."""
     prelude = "import sys, numpy as np\nfrom dataclasses import replace\nfrom pathlib import Path\n"
     prelude += "from orchestrator.gallery import Gallery\nfrom orchestrator.errors import AudioToImageError\n"
     prelude += f"sys.path.insert(0, {str(Path(__file__).parent)!r})\nfrom test_recipe import PLAIN\n"
@@ -71,7 +72,7 @@ def test_names_sort_by_time(gallery: Gallery) -> None:
 def test_the_beginning_of_an_id_is_enough_in_any_case_and_misread(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.gallery._new_id", lambda: "01abcdefgh")
+    monkeypatch.setattr("orchestrator.gallery.names.new_id", lambda: "01abcdefgh")
     kept = keep(gallery)
     assert gallery.show(kept.id[:4].upper()) == kept
     assert gallery.show(kept.id.replace("0", "o").replace("1", "l")) == kept
@@ -106,7 +107,7 @@ def test_search_finds_words_of_prompt_and_transcript(gallery: Gallery, words: st
 
 
 @pytest.mark.parametrize("words", ["blue", "red blue", "NEAR(red)", "prompt:red", "red OR boat", "犬", "*", "^red"])
-def test_search_takes_operators_for_words(gallery: Gallery, words: str) -> None:
+def test_search_treats_operators_as_words(gallery: Gallery, words: str) -> None:
     keep(gallery, "a red house, 日本の猫")
     keep(gallery, "a boat")
     assert gallery.search(words) == () or words in ("*", "^red")
@@ -173,14 +174,14 @@ def test_a_row_lost_in_a_crash_is_found_again(gallery: Gallery) -> None:
     assert gallery.search("boat") == (kept,)
 
 
-def test_files_moved_by_hand_are_followed(gallery: Gallery) -> None:
+def test_files_moved_by_hand_are_found(gallery: Gallery) -> None:
     kept, gone = keep(gallery, "a boat"), keep(gallery, "a house")
     kept.path.rename(gallery.folder / "my boat.png")
     gone.path.unlink()
     assert [each.path.name for each in gallery.search("a")] == ["my boat.png"]
 
 
-def test_a_file_that_pretends_is_not_let_in(gallery: Gallery, tmp_path: Path) -> None:
+def test_a_file_with_a_forged_id_or_time_is_not_indexed(gallery: Gallery, tmp_path: Path) -> None:
     keep(gallery)
     for number, recipe in enumerate(
         (replace(PLAIN, id="../../escape", made="2026-01-01T00:00:00"), replace(PLAIN, id="a" * 10, made="../../x"))
@@ -189,15 +190,90 @@ def test_a_file_that_pretends_is_not_let_in(gallery: Gallery, tmp_path: Path) ->
     assert len(gallery.list()) == gallery.rebuild().pictures == 1
 
 
-def test_leftovers_are_swept_at_the_next_start(gallery: Gallery) -> None:
+@pytest.mark.parametrize("place", [".", ".unfinished"])  # an earlier version wrote in the gallery itself
+def test_unfinished_files_are_deleted_once_no_process_is_at_work(gallery: Gallery, place: str) -> None:
     keep(gallery)
-    left = gallery.folder / f".20260101.png.1.aa{files.PART}"
+    left = gallery.folder / place / f".20260101.png.1.aa{files.PART}"
     left.write_bytes(b"half")
-    with files.lock(gallery.folder / ".lock", shared=True):  # somebody is at work: it may be theirs
+    with files.lock(gallery.folder / ".lock", shared=True):  # another process is at work: it may be its file
         gallery.list()
+        keep(gallery)
         assert left.exists()
-    gallery.list()
+    if place == ".":
+        gallery.list()
+    else:
+        keep(gallery)
     assert not left.exists()
+
+
+@pytest.fixture
+def settled(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> Gallery:
+    """A gallery with one picture, compared with its index after a moment in which nothing changed."""
+    monkeypatch.setattr(folder, "SETTLED_NS", 50_000_000)
+    keep(gallery)
+    time.sleep(0.1)
+    gallery.list()
+    return gallery
+
+
+def test_a_folder_that_did_not_change_is_not_listed_again(settled: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(folder, "_listed", lambda _: pytest.fail("the folder was listed"))
+        assert len(settled.list()) == len(settled.search("boat")) == len(settled.page("", "", 10)) == 1
+        kept = keep(settled)
+        assert settled.show(kept.id) == kept
+    assert len(settled.list()) == 2
+
+
+def test_changes_by_hand_after_a_comparison_are_noticed(settled: Gallery, tmp_path: Path) -> None:
+    (kept,) = settled.list()
+    copy = settled.folder / "copy.png"
+    copy.write_bytes(kept.path.read_bytes())
+    time.sleep(0.1)
+    assert settled.list() == settled.list() == (kept,)
+    kept.path.unlink()
+    assert [each.path for each in settled.list()] == [copy]
+    time.sleep(0.1)
+    settled.list()
+    copy.rename(tmp_path / "copy.png")
+    assert settled.list() == ()
+
+
+def test_a_picture_that_is_copied_in_slowly_is_found_when_it_is_whole(settled: Gallery, tmp_path: Path) -> None:
+    elsewhere = settled.keep(pixels(), PLAIN, output=tmp_path / "new.png")
+    content = elsewhere.path.read_bytes()
+    slow = settled.folder / "slow.png"
+    slow.write_bytes(content[:50])
+    time.sleep(0.1)
+    assert len(settled.list()) == len(settled.list()) == 1
+    with slow.open("ab") as file:  # the folder itself does not change
+        file.write(content[50:])
+    assert len(settled.list()) == 2
+
+
+def test_reading_the_gallery_does_not_change_its_folder(gallery: Gallery) -> None:
+    kept = keep(gallery)
+    before = gallery.folder.stat().st_mtime_ns
+    gallery.list()
+    gallery.show(kept.id)
+    assert gallery.folder.stat().st_mtime_ns == before
+
+
+def test_a_source_is_decoded_once_for_all_its_pictures(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = gallery.find_source(keep(gallery).id[:8])
+    read, count = png.read_pixels, []
+    monkeypatch.setattr(png, "read_pixels", lambda path: count.append(path) or read(path))
+    for _ in range(3):
+        kept = gallery.keep(source.pixels, replace(PLAIN, strength=0.5), source=source)
+        assert (kept.recipe.parent, kept.recipe.image) == (source.parent, "")
+        assert kept.recipe.parent_pixels == kept.recipe.pixels
+    assert count == [source.path]
+
+
+def test_a_source_elsewhere_is_recorded_by_its_file_even_if_it_has_a_recipe(gallery: Gallery, tmp_path: Path) -> None:
+    other = gallery.keep(pixels(), PLAIN, output=tmp_path / "other.png")
+    source = gallery.find_source(str(other.path))
+    assert (source.parent, source.image) == (other.id, files.sha256(other.path))
 
 
 def test_output_names_a_file_or_a_folder_and_is_not_indexed(gallery: Gallery, tmp_path: Path) -> None:
@@ -218,7 +294,7 @@ def test_an_impossible_output_is_misuse(gallery: Gallery, tmp_path: Path, output
 
 def test_a_parent_is_found_here_in_the_trash_and_when_it_came_from_elsewhere(gallery: Gallery, tmp_path: Path) -> None:
     parent = keep(gallery)
-    child = gallery.keep(pixels(), replace(PLAIN, strength=0.8), source=parent.path)
+    child = gallery.keep(pixels(), replace(PLAIN, strength=0.8), source=gallery.source_of(parent.path))
     assert (child.recipe.parent, child.recipe.parent_pixels) == (parent.id, parent.recipe.pixels)
     assert gallery.source(child.recipe) == parent.path
     moved = parent.path.rename(gallery.folder / "mine.png")
@@ -228,15 +304,15 @@ def test_a_parent_is_found_here_in_the_trash_and_when_it_came_from_elsewhere(gal
     assert gallery.source(child.recipe) == removed.path
     photo = tmp_path / "photo.jpg"
     Image.fromarray(pixels()).save(photo)
-    from_photo = gallery.keep(pixels(), replace(PLAIN, strength=0.8), source=photo)
+    from_photo = gallery.keep(pixels(), replace(PLAIN, strength=0.8), source=gallery.source_of(photo))
     assert from_photo.recipe.image == files.sha256(photo)
     photo.unlink()
     assert gallery.source(from_photo.recipe).read_bytes()
 
 
-def test_a_parent_that_changed_or_went_is_one_clear_error(gallery: Gallery) -> None:
+def test_a_parent_that_changed_or_is_gone_is_one_clear_error(gallery: Gallery) -> None:
     parent = keep(gallery)
-    child = gallery.keep(pixels(), replace(PLAIN, strength=0.8), source=parent.path)
+    child = gallery.keep(pixels(), replace(PLAIN, strength=0.8), source=gallery.source_of(parent.path))
     png.write_png(parent.path, pixels(), parent.recipe)
     with pytest.raises(AudioToImageError, match=parent.id):
         gallery.source(child.recipe)
@@ -247,7 +323,7 @@ def test_a_parent_that_changed_or_went_is_one_clear_error(gallery: Gallery) -> N
         gallery.source(replace(PLAIN, parent="*", image="../*"))
 
 
-def test_export_gives_names_that_people_can_read(gallery: Gallery, tmp_path: Path) -> None:
+def test_export_gives_readable_names(gallery: Gallery, tmp_path: Path) -> None:
     kept = keep(gallery, "A red/house: by the sea?", "secret words")
     (path,) = gallery.export([kept.id], tmp_path / "out")
     assert path.name == f"{kept.recipe.made[:10]}-a-red-house-by-the-sea-{kept.id}.png"
@@ -332,7 +408,7 @@ def test_a_full_disk_is_one_clear_error_and_no_half_picture(small_disk: Path) ->
 
 
 @needs_root
-def test_a_folder_one_may_not_write_is_one_clear_error(tmp_path: Path) -> None:
+def test_a_folder_without_write_permission_is_one_clear_error(tmp_path: Path) -> None:
     folder = tmp_path / "theirs"
     folder.mkdir(mode=0o755)
     for parent in (tmp_path, *tmp_path.parents):

@@ -7,6 +7,7 @@ import contextlib
 import json
 import socket
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,8 +20,8 @@ from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from orchestrator.errors import AudioToImageError, Cancelled, Misuse, ModelMissing, NoSpeech
-from orchestrator.studio.answers import HANDLERS, told
-from orchestrator.studio.guard import Rules, guarded, serving
+from orchestrator.studio.guard import Rules, guarded, rules_for
+from orchestrator.studio.problems import HANDLERS, response
 
 pytestmark = pytest.mark.quick
 
@@ -115,7 +116,7 @@ def ask(
         "query_string": query.encode(),
         "headers": raw,
     }
-    scope |= (
+    scope |= dict[str, Any](
         {"method": method} if kind == "http" else {"extensions": {"websocket.http.response": {}}, "subprotocols": []}
     )
 
@@ -125,15 +126,18 @@ def ask(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(guarded(small(), rules)(scope, receive, send))
+    async def serve() -> None:
+        await guarded(small(), rules)(scope, receive, send)
+
+    asyncio.run(serve())
     if sent[0]["type"] == "websocket.accept":
         return Answer(101, {}, b"")
     answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return Answer(sent[0]["status"], answered, b"".join(each["body"] for each in sent[1:]))
 
 
-HERE = serving("127.0.0.1")
-ABROAD = serving("0.0.0.0", "Schlüssel")  # noqa: S104
+HERE = rules_for("127.0.0.1")
+ABROAD = rules_for("0.0.0.0", "Schlüssel")  # noqa: S104
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8765", "LocalHost:9", "127.0.0.1:8765", "[::1]:8765"])
@@ -154,7 +158,7 @@ def test_a_name_that_is_not_this_machines_is_refused(host: str) -> None:
 
 
 def test_beyond_this_machine_it_is_called_by_its_addresses_and_names() -> None:
-    rules = serving("studio.lan", "secret")
+    rules = rules_for("studio.lan", "secret")
     key = {"authorization": "Bearer secret"}
     for host in ("192.168.0.4:8765", "[fe80::1]:8765", "studio.lan", "localhost:8765", socket.gethostname()):
         assert ask(rules, host=host, **key).status == 200, host
@@ -163,9 +167,9 @@ def test_beyond_this_machine_it_is_called_by_its_addresses_and_names() -> None:
 
 def test_beyond_this_machine_there_is_no_serving_without_a_token() -> None:
     with pytest.raises(Misuse, match="token"):
-        serving("192.168.0.4")
+        rules_for("192.168.0.4")
     for host in ("127.0.0.1", "::1", "localhost"):
-        assert not serving(host).addresses
+        assert not rules_for(host).addresses
 
 
 @pytest.mark.parametrize(
@@ -188,14 +192,18 @@ def test_another_sites_page_is_refused(origin: str, method: str, path: str, kind
 
 def test_the_own_page_is_served_also_through_a_tunnel() -> None:
     for port in ("8765", "9999"):
-        own = {"host": f"localhost:{port}", "origin": f"http://localhost:{port}", "sec-fetch-site": "same-origin"}
+        own: dict[str, Any] = {
+            "host": f"localhost:{port}",
+            "origin": f"http://localhost:{port}",
+            "sec-fetch-site": "same-origin",
+        }
         assert ask(HERE, "/count", "POST", b"abc", **own).body == b"3"
         assert ask(HERE, "/talk", kind="websocket", **own).status == 101
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "nonsense"])
 def test_another_site_may_link_to_the_page_and_nothing_else(site: str) -> None:
-    link = {"sec-fetch-site": site, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    link: dict[str, Any] = {"sec-fetch-site": site, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
     assert ask(HERE, **link).body == b"page"
     for path, method, kind, other in (
         ("/flood", "GET", "http", {}),
@@ -237,7 +245,7 @@ def test_the_first_visit_leaves_a_cookie_and_no_token_in_the_address() -> None:
     assert ask(ABROAD, cookie=cookie).body == b"page"
     assert ask(ABROAD, "/talk", kind="websocket", cookie=cookie).status == 101
     assert ask(ABROAD, cookie=cookie[:-1] + "x").status == 401
-    assert ask(serving("0.0.0.0", "another"), cookie=cookie).status == 401  # noqa: S104
+    assert ask(rules_for("0.0.0.0", "another"), cookie=cookie).status == 401  # noqa: S104
 
 
 @given(st.binary(max_size=40))
@@ -251,7 +259,7 @@ def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes() -> None:
     rules = Rules(words_bytes=100, upload_bytes=200)
     answer = ask(rules, "/count", "POST", content_length="101")
     assert (answer.status, answer.code) == (413, "too_large")
-    many = {"content_type": "multipart/form-data; boundary=x"}
+    many: dict[str, Any] = {"content_type": "multipart/form-data; boundary=x"}
     assert ask(rules, "/count", "POST", bytes(150), content_length="150", **many).body == b"150"
     assert ask(rules, "/count", "POST", content_length="201", **many).status == 413
 
@@ -301,6 +309,6 @@ ERRORS = (
 def test_each_error_of_ours_has_its_status_and_keeps_its_hint(
     error: type[AudioToImageError], status: int, code: str
 ) -> None:
-    answer = told(error("what \ud800 failed", "what repairs it"))
+    answer = response(error("what \ud800 failed", "what repairs it"))
     body = json.loads(bytes(answer.body))["error"]
     assert (answer.status_code, body["code"], body["hint"]) == (status, code, "what repairs it")

@@ -1,4 +1,4 @@
-"""Recordings to words through real whisper.cpp, in process and as a program; model files; inventions."""
+"""Speech recognition with real whisper.cpp, as a library and as a program; model files; hallucinations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import struct
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -18,11 +18,14 @@ from parrot import Parrot
 from sounds import noise, silence, speech, tones
 
 from orchestrator import shell
+from orchestrator.choices import HEARERS
 from orchestrator.errors import AudioToImageError, Misuse, ModelMissing
-from orchestrator.hear.speech import HEARERS, Heard, Segment, Task, believed, ggml, joined, listen, open_hearer
+from orchestrator.hear import Hearer
+from orchestrator.hear.speech import SILENT, Task, believe, ggml, join, listen, open_hearer
 from orchestrator.hear.speech.voice import spans
+from orchestrator.meaning import Nothing, Segment, Words
 from orchestrator.settings import demo_models
-from orchestrator.sound import SAMPLE_RATE, Samples, Span, pieces, read
+from orchestrator.sound import Samples, Span, pieces, read
 
 pytestmark = pytest.mark.quick
 
@@ -33,7 +36,7 @@ RED_HOUSE = Parrot(words=("a", "red", "house"))
 needs_cli = pytest.mark.skipif(
     not (shell.find("whisper-cli") or shell.find("whisper-cpp")), reason="whisper-cli is not installed"
 )
-both = pytest.mark.parametrize("hearer", ["whisper", pytest.param("whisper-cli", marks=needs_cli)])
+both_hearers = pytest.mark.parametrize("hearer", ["whisper", pytest.param("whisper-cli", marks=needs_cli)])
 
 
 @pytest.fixture
@@ -41,62 +44,66 @@ def said(tmp_path: Path) -> Samples:
     return np.concatenate([silence(0.3), speech(SENTENCE, tmp_path), silence(0.3)])
 
 
+def meanings(hearer: Hearer, sound: Iterable[Samples]) -> list[Words | Nothing]:
+    """Return what was heard so far after each piece of a recording."""
+    cut = pieces(sound, hearer.facts.longest)
+    return list(listen(hearer.hear, cut, spans, hearer.facts.sample_rate))
+
+
 @pytest.fixture
-def hear(tmp_path: Path) -> Callable[..., Heard]:
+def hear(tmp_path: Path) -> Callable[..., Words | Nothing]:
     """Have a parrot listen to a sound, voice detection and all."""
 
-    def hear(sound: Samples, parrot: Parrot, hearer: str = "whisper", **task: object) -> Heard:
+    def hear(sound: Samples, parrot: Parrot, hearer: str = "whisper", **task: object) -> Words | Nothing:
         model = parrot.write(tmp_path / "ggml-parrot.bin")
         opened = open_hearer(model, hearer=hearer, task=Task(**task))
-        *_, heard = listen(opened, pieces([sound], opened.longest), spans)
+        heard = meanings(opened, [sound])[-1]
         opened.unload()
         return heard
 
     return hear
 
 
-@both
-def test_words_come_with_how_sure_the_model_is_and_where_speech_was(hearer: str, said: Samples, hear):
+@both_hearers
+def test_heard_has_words_probability_and_spans_of_speech(hearer: str, said: Samples, hear):
     heard = hear(said, RED_HOUSE, hearer)
-    assert (heard.text, heard.language, heard.hearer, heard.model) == ("a red house", "en", hearer, "parrot")
+    assert (heard.text, heard.language) == ("a red house", "en")
+    assert (heard.evidence.engine, heard.evidence.model) == (hearer, "parrot")
     assert heard.segments == (Segment(text="a red house", probability=heard.probability),)
     assert heard.probability == pytest.approx(0.95, abs=0.01)
-    assert 0.2 < heard.spoken[0].start < 0.7
-    assert 1.5 < heard.spoken[-1].end < len(said) / SAMPLE_RATE
-    assert heard.no_speech == ""
 
 
-@both
-def test_a_model_without_times_gives_none_and_one_with_times_gives_seconds(hearer: str, said: Samples, hear):
+@both_hearers
+def test_segments_have_times_only_if_the_model_has_timestamps(hearer: str, said: Samples, hear):
     timed = hear(said, dataclasses.replace(RED_HOUSE, span=(0.0, 2.8)), hearer)
     assert (timed.segments[0].start, timed.segments[0].end) == (0.0, pytest.approx(2.8, abs=0.05))
     untimed = hear(said, RED_HOUSE, hearer)
     assert (untimed.segments[0].start, untimed.segments[0].end) == (None, None)
 
 
-@both
-def test_a_multilingual_model_tells_the_language(hearer: str, said: Samples, hear):
+@both_hearers
+def test_a_multilingual_model_detects_the_language(hearer: str, said: Samples, hear):
     heard = hear(said, Parrot(words=("ein", "Haus"), language="de"), hearer)
     assert (heard.text, heard.language) == ("ein Haus", "de")
     assert hear(said, Parrot(words=("ein", "Haus"), language="de"), hearer, language="zh").language == "zh"
 
 
-@both
-def test_the_demo_model_loads_and_hears_without_failing(hearer: str, said: Samples):
+@both_hearers
+def test_the_demo_model_loads_hears_and_unloads_twice(hearer: str, said: Samples):
     opened = open_hearer(DEMO, hearer=hearer)
-    assert opened.longest == pytest.approx(10.24)
+    assert opened.facts.longest == pytest.approx(10.24)
     heard = opened.hear(said)
     assert set(heard.text.split()) <= {*ggml.check(DEMO).words, "[BLANK_AUDIO]", "[MUSIC]"}
     opened.unload()
     opened.unload()
 
 
-def test_the_recordings_that_come_with_the_program_are_understood():
+def test_the_demo_recordings_are_understood():
     table = tomllib.loads((demo_models() / "recordings" / "recordings.toml").read_text())["recording"]
     opened, right = open_hearer(DEMO), 0.0
     for each in table:
         sound = read(demo_models() / "recordings" / each["file"])
-        *_, heard = listen(opened, pieces(sound, opened.longest), spans)
+        heard = meanings(opened, sound)[-1]
         right += SequenceMatcher(None, each["said"].split(), heard.text.split()).ratio()
     opened.unload()
     assert right / len(table) > 0.9
@@ -109,7 +116,7 @@ def test_both_hearers_hear_the_same(said: Samples):
     assert one.probability == pytest.approx(other.probability, rel=0.05)
 
 
-def test_hearing_again_after_unloading_loads_anew(said: Samples, tmp_path: Path):
+def test_hearing_after_unloading_loads_again(said: Samples, tmp_path: Path):
     opened = open_hearer(RED_HOUSE.write(tmp_path / "ggml-p.bin"))
     first = opened.hear(said)
     opened.unload()
@@ -117,7 +124,7 @@ def test_hearing_again_after_unloading_loads_anew(said: Samples, tmp_path: Path)
     opened.unload()
 
 
-def test_a_very_short_piece_is_heard_too(tmp_path: Path):
+def test_a_very_short_piece_is_heard_and_a_too_long_one_is_an_error(tmp_path: Path):
     opened = open_hearer(RED_HOUSE.write(tmp_path / "ggml-p.bin"))
     assert opened.hear(noise(0.05)).text == "a red house"
     with pytest.raises(ValueError, match=r"10\.24"):
@@ -125,17 +132,13 @@ def test_a_very_short_piece_is_heard_too(tmp_path: Path):
     opened.unload()
 
 
-def test_a_long_recording_is_heard_in_pieces_whose_times_go_on(tmp_path: Path):
+def test_a_long_recording_is_heard_in_pieces_with_continuous_times(tmp_path: Path):
     said = speech(SENTENCE, tmp_path)
     sound = np.concatenate([said, silence(6), said, silence(9), tones(4, 440), said])
     opened = open_hearer(dataclasses.replace(RED_HOUSE, span=(0.0, 2.0)).write(tmp_path / "ggml-p.bin"))
-    progress = list(listen(opened, pieces([sound], opened.longest), spans))
+    progress = meanings(opened, [sound])
     opened.unload()
     assert [heard.text for heard in progress[:2]] == ["a red house", "a red house a red house"]
-    starts = [span.start for span in progress[-1].spoken]
-    assert len(starts) == 3
-    assert starts == sorted(starts)
-    assert starts[-1] == pytest.approx((len(sound) - len(said)) / SAMPLE_RATE, abs=0.5)
     times = [segment.start for segment in progress[-1].segments]
     assert len(times) == 3
     assert times == sorted(times)
@@ -143,63 +146,63 @@ def test_a_long_recording_is_heard_in_pieces_whose_times_go_on(tmp_path: Path):
 
 
 def test_scripts_without_spaces_are_joined_without_them():
-    first, second = Heard(text="赤い", language="ja"), Heard(text="家", language="ja")
-    assert joined(first, second, after=1.0).text == "赤い家"
-    first, second = Heard(text="a red", language="en"), Heard(text="house", language="en")
-    assert joined(first, second, after=1.0).text == "a red house"
+    first, second = Words(text="赤い", language="ja"), Words(text="家", language="ja")
+    assert join(first, second, after=1.0).text == "赤い家"
+    first, second = Words(text="a red", language="en"), Words(text="house", language="en")
+    assert join(first, second, after=1.0).text == "a red house"
 
 
 def test_heard_travels_between_processes():
-    heard = Heard(text="a", segments=(Segment(text="a"),), spoken=(Span(start=0, end=1),))
+    heard = Words(text="a", segments=(Segment(text="a"),))
     assert pickle.loads(pickle.dumps(heard)) == heard  # noqa: S301 - our own
 
 
-# What is refused
+# Rejected words
 
 
 @pytest.mark.parametrize("sound", [silence(3), noise(3), tones(3, 50, 100), tones(3, 440), silence(0)])
 def test_the_model_is_not_asked_where_nobody_speaks(sound: Samples, hear):
-    heard = hear(sound, RED_HOUSE)
-    assert (heard.text, heard.segments, heard.no_speech) == ("", (), "nobody spoke")
+    assert hear(sound, RED_HOUSE) == Nothing(reason="nobody spoke")
 
 
-def test_a_real_thank_you_is_heard_and_a_doubtful_one_is_refused(hear, tmp_path: Path):
+def test_thank_you_is_rejected_only_if_the_model_is_unsure(hear, tmp_path: Path):
     said = speech("thank you", tmp_path)
     thanks = Parrot(words=("Thank", "you."))
     assert hear(said, thanks).text == "Thank you."
     doubted = hear(said, dataclasses.replace(thanks, sure=0.4))
-    assert doubted.text == ""
-    assert "when nobody speaks" in doubted.no_speech
-    assert "Thank you." in doubted.no_speech
+    assert isinstance(doubted, Nothing)
+    assert "when nobody speaks" in doubted.reason
+    assert "Thank you." in doubted.reason
 
 
-def test_doubt_alone_refuses_nothing(said: Samples, hear):
+def test_low_probability_alone_rejects_nothing(said: Samples, hear):
     assert hear(said, dataclasses.replace(RED_HOUSE, sure=0.3)).text == "a red house"
 
 
 def test_a_loop_of_one_word_is_refused_and_a_few_repetitions_are_not(said: Samples, hear):
-    assert "over and over" in hear(said, Parrot(words=("you",) * 12)).no_speech
-    assert "over and over" in hear(said, Parrot(words=("a", "red", "house") * 4, sure=0.4)).no_speech
+    assert "over and over" in hear(said, Parrot(words=("you",) * 12)).reason
+    assert "over and over" in hear(said, Parrot(words=("a", "red", "house") * 4, sure=0.4)).reason
     assert hear(said, Parrot(words=("no",) * 5)).text == "no no no no no"
 
 
-def test_more_words_than_time_to_say_them_are_refused(hear, tmp_path: Path):
+def test_more_words_than_the_speech_has_time_for_are_rejected(hear, tmp_path: Path):
     text = "the rain in spain stays mainly in the plain and so does the snow"
     parrot = Parrot(words=tuple(text.split()))
-    assert "in that time" in hear(speech("no", tmp_path), parrot).no_speech
+    assert "in that time" in hear(speech("no", tmp_path), parrot).reason
     assert hear(speech(text, tmp_path), parrot).text == text
 
 
-def test_a_refused_piece_takes_nothing_from_the_others():
+def test_a_rejected_piece_does_not_affect_the_others():
     spoken = (Span(start=0, end=2),)
-    good = believed(Heard(text="a red house", segments=(Segment(text="a red house", probability=0.9),)), spoken)
-    bad = believed(Heard(text="you " * 20, segments=(Segment(text="you", probability=0.9),)), spoken)
-    both_pieces = joined(good, bad, after=10.0)
-    assert (both_pieces.text, both_pieces.no_speech, len(both_pieces.segments)) == ("a red house", "", 1)
-    assert joined(bad, bad, after=10.0).no_speech
+    good = believe(Words(text="a red house", segments=(Segment(text="a red house", probability=0.9),)), spoken)
+    bad = believe(Words(text="you " * 20, segments=(Segment(text="you", probability=0.9),)), spoken)
+    both_pieces = join(good, bad, after=10.0)
+    assert both_pieces == good
+    assert join(bad, bad, after=10.0) == bad
+    assert join(SILENT, good, after=0.0) == good
 
 
-# What is asked for
+# Tasks
 
 
 @pytest.mark.parametrize(
@@ -210,7 +213,7 @@ def test_a_refused_piece_takes_nothing_from_the_others():
         (Task(language="klingon"), "no language 'klingon'"),
     ],
 )
-def test_what_an_english_model_cannot_do_is_one_line_with_the_command_for_one_that_can(task: Task, words: str):
+def test_a_task_that_an_english_model_cannot_do_is_misuse_with_a_hint(task: Task, words: str):
     with pytest.raises(Misuse, match=words) as error:
         open_hearer(DEMO, task=task)
     assert error.value.hint
@@ -222,22 +225,22 @@ def test_an_unknown_hearer_is_misuse():
 
 
 @needs_cli
-def test_the_program_is_asked_for_all_that_was_asked(tmp_path: Path):
+def test_whisper_cli_gets_all_options_of_the_task(tmp_path: Path):
     model = Parrot(words=("a",), language="de", audio_context=500).write(tmp_path / "ggml-p.bin")
     hearer = open_hearer(
         model, hearer="whisper-cli", task=Task(language="DE", translate=True, threads=1, initial_prompt="-x")
     )
     arguments = hearer.arguments(Path("piece.wav"), Path("words"))  # type: ignore[attr-defined]
-    wanted = [
+    expected = [
         *("-m", str(model), "-f", "piece.wav", "-of", "words", "-ojf", "-np", "-bs", "1"),
         *("-l", "de", "-t", "1", "-tr", "--prompt", "-x", "-nf"),
     ]
-    assert [each for each in arguments[1:] if each != "-nfa"] == wanted
+    assert [each for each in arguments[1:] if each != "-nfa"] == expected
 
 
-@pytest.mark.parametrize(("context", "switched_off"), [(500, True), (512, False)])
-def test_flash_attention_is_switched_off_where_it_would_read_padding(
-    context: int, switched_off: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("context", "disabled"), [(500, True), (512, False)])
+def test_flash_attention_is_disabled_where_it_would_read_padding(
+    context: int, disabled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     program = tmp_path / f"{context}" / "whisper-cli"
     program.parent.mkdir()
@@ -248,11 +251,11 @@ def test_flash_attention_is_switched_off_where_it_would_read_padding(
     hearer = open_hearer(model, hearer="whisper-cli")
     arguments = hearer.arguments(Path("piece.wav"), Path("words"))  # type: ignore[attr-defined]
     assert arguments[0] == str(program)
-    assert ("-nfa" in arguments) == switched_off
+    assert ("-nfa" in arguments) == disabled
 
 
 @needs_cli
-def test_a_program_that_writes_nothing_is_one_line_whatever_its_status(
+def test_whisper_cli_that_writes_no_output_is_an_error_even_with_status_0(
     said: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     program = tmp_path / "whisper-cli"
@@ -263,7 +266,7 @@ def test_a_program_that_writes_nothing_is_one_line_whatever_its_status(
         open_hearer(DEMO, hearer="whisper-cli").hear(said)
 
 
-def test_a_missing_program_is_one_line_and_a_hint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_missing_whisper_cli_is_one_line_and_a_hint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(shell, "HOMES", ())
     with pytest.raises(AudioToImageError, match="no whisper-cli") as error:
@@ -271,10 +274,10 @@ def test_a_missing_program_is_one_line_and_a_hint(monkeypatch: pytest.MonkeyPatc
     assert "brew install whisper-cpp" in error.value.hint
 
 
-# The model's file
+# Model files
 
 
-def test_a_models_file_tells_what_the_model_is(tmp_path: Path):
+def test_a_model_file_describes_the_model(tmp_path: Path):
     demo = ggml.check(DEMO)
     assert (demo.name, demo.multilingual, demo.timed, demo.flash_attention) == ("demo", False, False, True)
     assert {"lighthouse", "red"} <= set(demo.words)
@@ -314,7 +317,7 @@ def damaged(data: bytes, name: str) -> bytes:
         "longer than it should be", "impossible layers", "a layer more than there is",
     ],
 )  # fmt: skip
-def test_a_file_that_whisper_would_crash_on_is_one_line(name: str, tmp_path: Path):
+def test_a_file_that_would_crash_whisper_is_one_line_and_a_hint(name: str, tmp_path: Path):
     path = tmp_path / "ggml-broken.bin"
     path.write_bytes(damaged(DEMO.read_bytes(), name))
     with pytest.raises(AudioToImageError) as error:
@@ -325,7 +328,7 @@ def test_a_file_that_whisper_would_crash_on_is_one_line(name: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
-def test_a_download_cut_short_anywhere_is_told_from_a_whole_one(share: float, tmp_path: Path):
+def test_a_download_truncated_anywhere_is_detected(share: float, tmp_path: Path):
     path = tmp_path / "ggml-cut.bin"
     data = DEMO.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
@@ -333,13 +336,13 @@ def test_a_download_cut_short_anywhere_is_told_from_a_whole_one(share: float, tm
         ggml.check(path)
 
 
-def test_a_missing_model_has_an_exit_code_of_its_own(tmp_path: Path):
+def test_a_missing_model_has_exit_code_4(tmp_path: Path):
     with pytest.raises(ModelMissing) as error:
         open_hearer(tmp_path / "ggml-none.bin")
     assert error.value.exit_code == 4
 
 
-def test_naming_the_hearers_imports_no_engine():
+def test_importing_the_speech_package_imports_no_engine():
     program = (
         "import sys, orchestrator.hear.speech; print({'_pywhispercpp', 'pywhispercpp', 'numpy'} & set(sys.modules))"
     )

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,7 +129,7 @@ This will install audio-to-image:
 - System packages
     brew install ffmpeg
     already there: whisper-cpp
-- audio-to-image and what it needs, in {library}
+- audio-to-image and its dependencies, in {library}
     {mac}/python3.12 -m venv {library}/env
     {pip} --require-hashes -r {library}/core.lock
     {pip} --force-reinstall {ROOT}
@@ -138,7 +139,7 @@ This will install audio-to-image:
     add_line {isolated}/.zprofile
 - The two full models: about 1.3 GB
     {library}/env/bin/audio-to-image models get
-- The Shortcut: one click in the window that opens
+- The Shortcut: confirm it in the window that opens
     {library}/env/bin/audio-to-image shortcut install
 - What works
     {library}/env/bin/audio-to-image doctor
@@ -159,7 +160,7 @@ def test_a_mac_is_set_up_in_that_order_and_left_as_it_was(mac: Path, isolated: P
     assert (isolated / ".zprofile").read_text().endswith('/.local/bin:$PATH"  # audio-to-image\n')
     said = run(mac, isolated, "--yes", "--uninstall")
     assert calls(isolated)[-2:] == ["audio-to-image shortcut uninstall", "audio-to-image serve --no-at-login"]
-    assert "These stay: system packages, recordings, pictures, settings" in said
+    assert "Not removed: system packages, recordings, pictures, settings" in said
     (isolated / "calls").unlink()
     assert tree(isolated) == before
 
@@ -177,7 +178,7 @@ def test_what_fails_on_the_way_is_tried_again_the_next_time(mac: Path, isolated:
     broken = PYTHON.replace("models) ", "models) [ -e $HOME/network ] || exit 1; ")
     program(mac / "python3.12", broken)
     said = run(mac, isolated, "--yes", code=1)
-    assert "that failed: run it again later" in said
+    assert "that failed: try again later" in said
     assert "audio-to-image shortcut install" in calls(isolated)
     (isolated / "network").touch()
     said = run(mac, isolated, "--yes")
@@ -191,7 +192,7 @@ def test_what_fails_on_the_way_is_tried_again_the_next_time(mac: Path, isolated:
 def test_a_package_that_cannot_be_installed_ends_it_with_a_hint(mac: Path, isolated: Path) -> None:
     program(mac / "python3.12", '[ "$1" = -c ]')
     said = run(mac, isolated, "--yes", code=1)
-    assert said.endswith("error: that failed\n  try: ./shortcut_install.sh goes on from here\n")
+    assert said.endswith("error: that failed\n  try: ./shortcut_install.sh continues from here\n")
 
 
 def test_apples_pipeline_gets_an_environment_of_its_own_at_a_revision_that_does_not_move(
@@ -213,7 +214,7 @@ def test_apples_pipeline_gets_an_environment_of_its_own_at_a_revision_that_does_
 
 def test_without_homebrew_the_bundled_programs_serve(mac: Path, isolated: Path) -> None:
     (mac / "brew").unlink()
-    assert "no Homebrew: the bundled ffmpeg and whisper.cpp serve" in run(mac, isolated, "--dry-run")
+    assert "no Homebrew: using the bundled ffmpeg and whisper.cpp" in run(mac, isolated, "--dry-run")
 
 
 def test_a_missing_python_comes_from_homebrew_or_from_uv_or_is_asked_for(mac: Path, isolated: Path) -> None:
@@ -252,7 +253,7 @@ def test_an_intel_mac_is_told_at_once(mac: Path, isolated: Path) -> None:
 def test_somebody_elses_command_is_left_alone(mac: Path, isolated: Path) -> None:
     program(isolated / ".local/bin/audio-to-image", "echo mine")
     before = tree(isolated)
-    assert "is something else" in run(mac, isolated, "--yes", "--no-system", code=1)
+    assert "belongs to something else" in run(mac, isolated, "--yes", "--no-system", code=1)
     assert tree(isolated) == before
 
 
@@ -265,7 +266,7 @@ def test_a_command_that_was_put_in_our_place_stays(mac: Path, isolated: Path) ->
 
 
 def test_nobody_to_ask_and_a_no_change_nothing(mac: Path, isolated: Path) -> None:
-    assert "error: there is nobody to ask\n  try: add --yes" in run(mac, isolated, "--no-system", code=1)
+    assert "error: cannot ask without a terminal\n  try: add --yes" in run(mac, isolated, "--no-system", code=1)
     person, terminal = os.openpty()
     try:
         os.write(person, b"n\n")
@@ -278,7 +279,7 @@ def test_nobody_to_ask_and_a_no_change_nothing(mac: Path, isolated: Path) -> Non
 
 def test_flags_are_explained_and_others_refused(mac: Path, isolated: Path) -> None:
     assert "there is no flag --model" in run(mac, isolated, "--model", code=2)
-    assert "cannot stand on a PATH" in run(mac, isolated, "--prefix", '/"', code=1)
+    assert "cannot be on a PATH" in run(mac, isolated, "--prefix", '/"', code=1)
     done = subprocess.run([str(SCRIPT), "--help"], capture_output=True, text=True, check=True)
     assert all(flag in done.stdout for flag in ("--yes", "--prefix DIR", "--uninstall", "PYTHON="))
 
@@ -311,7 +312,7 @@ def test_it_sets_this_machine_up_finds_all_there_and_takes_all_away(
     before = tree(isolated), tree(prefix)
     script = checkout / "shortcut_install.sh"
     flags = ("--yes", "--no-models", "--no-shortcut", "--prefix", str(prefix))
-    kept = {
+    kept: dict[str, Any] = {
         name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "HTTP", "http", "XDG_R"))
     }
     kept |= {"PYTHON": f"{sys.base_prefix}/bin/python3", "PIP_CACHE_DIR": str(PIP_CACHE)}

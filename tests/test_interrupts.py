@@ -1,4 +1,4 @@
-"""Ctrl-C at each stage: 130, no child process left, no half file under a final name."""
+"""Ctrl-C and SIGTERM at each stage: exit code 130, no child processes and no partial files remain."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import pytest
 COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
 
 
-def living(mark: str) -> list[int]:
-    """Find the processes that inherited a mark in their environment."""
+def processes_with(mark: str) -> list[int]:
+    """Return the processes with a mark in their environment."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -29,17 +29,17 @@ def living(mark: str) -> list[int]:
     return found
 
 
-def left(mark: str, seconds: float = 60.0) -> list[int]:
+def remaining_processes(mark: str, seconds: float = 60.0) -> list[int]:
     end = time.monotonic() + seconds
-    while living(mark) and time.monotonic() < end:
+    while processes_with(mark) and time.monotonic() < end:
         time.sleep(0.05)
-    return living(mark)
+    return processes_with(mark)
 
 
-def interrupted(
-    arguments: list[str], at: Callable[[dict[str, object]], bool], number: signal.Signals
+def run_and_interrupt(
+    arguments: list[str], stop_at: Callable[[dict[str, object]], bool], number: signal.Signals
 ) -> tuple[int, str, list[int]]:
-    """Run a verb until an event, interrupt it, and tell its status, its stderr, and who is left."""
+    """Signal a verb at an event; return its exit code, stderr and remaining processes."""
     mark = f"A2I_TEST_MARK={uuid.uuid4().hex}"
     name, value = mark.split("=")
     process = subprocess.Popen(
@@ -48,11 +48,11 @@ def interrupted(
     )  # fmt: skip
     assert process.stdout
     for line in process.stdout:
-        if at(json.loads(line)):
+        if stop_at(json.loads(line)):
             break
     process.send_signal(number)
     _, stderr = process.communicate(timeout=100)
-    return process.returncode, stderr, left(mark)
+    return process.returncode, stderr, remaining_processes(mark)
 
 
 STAGES = {
@@ -70,16 +70,16 @@ def test_an_interrupt_leaves_nothing_behind(
     stage: str, number: signal.Signals, recording: Path, isolated: Path
 ) -> None:
     arguments = ["picture", str(recording), "--steps", "200"]
-    code, stderr, children = interrupted(arguments, STAGES[stage], number)
+    code, stderr, children = run_and_interrupt(arguments, STAGES[stage], number)
     assert code == 130
     assert stderr.strip() == "error: cancelled"
     assert children == []
     assert not [path for path in (isolated / "data").rglob("*") if path.suffix in (".png", ".part")]
 
 
-def test_a_picture_begun_is_not_kept_and_those_done_are(recording: Path, isolated: Path) -> None:
+def test_finished_pictures_are_kept_and_an_unfinished_one_is_not(recording: Path, isolated: Path) -> None:
     arguments = ["picture", str(recording), "--steps", "3", "--count", "50"]
-    code, _, children = interrupted(arguments, lambda event: event["event"] == "kept", signal.SIGINT)
+    code, _, children = run_and_interrupt(arguments, lambda event: event["event"] == "kept", signal.SIGINT)
     assert (code, children) == (130, [])
     kept = list((isolated / "data" / "gallery").rglob("*.png"))
     assert 1 <= len(kept) < 50

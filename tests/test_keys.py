@@ -1,4 +1,4 @@
-"""Keys as bytes tell them, words as keys change them, and a terminal that is left as it was found."""
+"""Key parsing, prompt editing, and restoring the terminal's mode."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from person import Person
 
-from orchestrator.terminal import fitted, session
+from orchestrator.terminal import fit, session
 from orchestrator.terminal.draft import Draft
 from orchestrator.terminal.keys import Key, Reader
 from orchestrator.terminal.session import StartKey
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.quick
 SPACE = Key(name="space")
 
 
-def keys(*data: bytes) -> list[Key]:
+def read_keys(*data: bytes) -> list[Key]:
     reader = Reader()
     return [key for each in data for key in reader.read(each)]
 
@@ -45,45 +45,45 @@ def keys(*data: bytes) -> list[Key]:
         (b"\x1b[99;5u", Key(name="c", control=True)),
     ],
 )
-def test_a_key_is_told_by_its_bytes_however_they_come(data: bytes, key: Key) -> None:
-    assert keys(data) == [key]
-    assert keys(*(data[at : at + 1] for at in range(len(data)))) == [key]
+def test_bytes_are_parsed_into_keys_even_one_at_a_time(data: bytes, key: Key) -> None:
+    assert read_keys(data) == [key]
+    assert read_keys(*(data[at : at + 1] for at in range(len(data)))) == [key]
 
 
-def test_a_key_held_down_is_pressed_once() -> None:
-    assert keys(b"\x1b[32u\x1b[32;1:2u\x1b[32;1:2u\x1b[32;1:3u") == [SPACE, Key(name="space", released=True)]
+def test_key_repeats_are_ignored() -> None:
+    assert read_keys(b"\x1b[32u\x1b[32;1:2u\x1b[32;1:2u\x1b[32;1:3u") == [SPACE, Key(name="space", released=True)]
 
 
-def test_what_a_terminal_answers_is_no_key() -> None:
+def test_terminal_answers_are_not_keys() -> None:
     reader = Reader()
     assert list(reader.read(b"\x1b[?0u\x1b[?62;4c")) == []
-    assert reader.tells_releases
+    assert reader.supports_releases
 
 
 @given(st.binary(max_size=40))
-def test_any_bytes_are_read(data: bytes) -> None:
-    keys(data)
-    keys(b"\x1b[" + data)
+def test_any_bytes_can_be_parsed(data: bytes) -> None:
+    read_keys(data)
+    read_keys(b"\x1b[" + data)
 
 
-def test_words_are_edited_where_the_cursor_is() -> None:
+def test_edits_happen_at_the_cursor() -> None:
     draft = Draft(text="a red bot", cursor=9)
-    for key in keys(b"\x1b[Da\x1b[F by the sea\x1b[H\x1b[3~the"):
+    for key in read_keys(b"\x1b[Da\x1b[F by the sea\x1b[H\x1b[3~the"):
         draft = draft.after(key)
     assert draft.text == "the red boat by the sea"
     assert draft.after(Key(name="end")).after(Key(name="u", control=True)).text == ""
 
 
 @given(st.text(max_size=30), st.binary(max_size=30), st.integers(1, 60))
-def test_any_keys_leave_the_cursor_in_the_words(text: str, data: bytes, columns: int) -> None:
+def test_the_cursor_stays_inside_the_text_for_any_keys(text: str, data: bytes, columns: int) -> None:
     draft = Draft(text=text, cursor=len(text))
-    for key in keys(data):
+    for key in read_keys(data):
         draft = draft.after(key)
         assert 0 <= draft.cursor <= len(draft.text)
         draft.shown(columns)
 
 
-def test_a_key_pressed_shortly_ends_a_sentence_when_pressed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_short_press_the_next_press_ends_the_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "HOLD", float("inf"))
     key = StartKey(held=True)
     assert not key.ends(Key(name="space", released=True))
@@ -91,32 +91,32 @@ def test_a_key_pressed_shortly_ends_a_sentence_when_pressed_again(monkeypatch: p
     assert key.ends(SPACE)
 
 
-def test_a_key_held_ends_a_sentence_when_it_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_releasing_a_held_key_ends_the_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "HOLD", 0.0)
     key = StartKey(held=True)
     assert key.ends(Key(name="space", released=True))
 
 
 @given(st.text(max_size=200), st.integers(10, 100))
-def test_the_line_that_moves_is_never_wider_than_the_terminal(text: str, columns: int) -> None:
-    shown = fitted(text, columns)
+def test_the_live_line_is_never_wider_than_the_terminal(text: str, columns: int) -> None:
+    shown = fit(text, columns)
     assert shown.isprintable()
     assert len(shown) <= columns
 
 
-def test_the_last_words_are_what_a_narrow_terminal_shows() -> None:
-    assert fitted("█" * 20 + "  3.2 s  " + "word " * 40 + "the end", 60).endswith("word the end")
+def test_a_narrow_terminal_shows_the_last_words() -> None:
+    assert fit("█" * 20 + "  3.2 s  " + "word " * 40 + "the end", 60).endswith("word the end")
 
 
-READS = """
+WAIT_FOR_KEY = """
 from orchestrator.terminal.keys import Keyboard
-with Keyboard() as keys:
-    print('ready', flush=True); keys.pressed(None)"""
+with Keyboard() as keyboard:
+    print('ready', flush=True); keyboard.pressed(None)"""
 
 
 @pytest.mark.parametrize("end", ["a key", "Ctrl-C", "kill -9"])
-def test_the_terminal_is_left_as_it_was_found(end: str) -> None:
-    with Person(sys.executable, "-c", READS) as person:
+def test_the_terminal_mode_is_restored(end: str) -> None:
+    with Person(sys.executable, "-c", WAIT_FOR_KEY) as person:
         person.see("ready")
         assert person.mode != person.found
         if end == "kill -9":
@@ -128,9 +128,9 @@ def test_the_terminal_is_left_as_it_was_found(end: str) -> None:
         assert person.mode == person.found
 
 
-def test_ctrl_z_hands_the_terminal_back_and_fg_takes_it_again(tmp_path: Path) -> None:
+def test_ctrl_z_restores_the_terminal_and_fg_redraws(tmp_path: Path) -> None:
     program = tmp_path / "reads.py"
-    program.write_text(READS + "; print('drawn anew', flush=True); keys.pressed(None)")
+    program.write_text(WAIT_FOR_KEY + "; print('redrawn', flush=True); keyboard.pressed(None)")
     with Person("bash", "--norc", "-i", PS1="$ ") as person:
         person.press(f"{sys.executable} {program}\n")
         person.see("ready\r\n")
@@ -142,19 +142,21 @@ def test_ctrl_z_hands_the_terminal_back_and_fg_takes_it_again(tmp_path: Path) ->
         assert " icanon " in flags
         assert " echo " in flags
         person.press("fg\n")
-        person.see("drawn anew")
+        person.see("redrawn")
         assert person.mode == taken
         person.press("x")
         person.see("$ ")
 
 
-def test_a_closed_window_ends_whoever_waits_for_a_key() -> None:
+def test_closing_the_window_ends_the_wait_for_a_key() -> None:
     ours, theirs = os.openpty()
     environment = os.environ | {"PYTHONWARNINGS": "ignore"}
-    process = subprocess.Popen([sys.executable, "-c", READS], stdin=theirs, stdout=PIPE, stderr=PIPE, env=environment)
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAIT_FOR_KEY], stdin=theirs, stdout=PIPE, stderr=PIPE, env=environment
+    )
     os.close(theirs)
     assert process.stdout
     process.stdout.readline()
     os.close(ours)
-    _, said = process.communicate(timeout=100)
-    assert b"the terminal is gone" in said
+    _, stderr = process.communicate(timeout=100)
+    assert b"the terminal was closed" in stderr

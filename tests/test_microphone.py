@@ -1,4 +1,4 @@
-"""Recording from a real microphone: PulseAudio and ffmpeg, with speech played into it."""
+"""Recording with PulseAudio and ffmpeg from a virtual microphone that speech is played into."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from sounds import say
 
 from orchestrator import sound
 from orchestrator.errors import AudioToImageError, Cancelled, Misuse
+from orchestrator.events import Level, Opened, Recorded
 from orchestrator.hear.speech import listen, open_hearer
 from orchestrator.hear.speech.voice import Voice, spans
-from orchestrator.record import Level, Opened, Recorded, Stop, devices, record, recover
+from orchestrator.record import Stop, devices, record, recover
 from orchestrator.record.microphone import system
 from orchestrator.settings import demo_models
 
 __all__ = ["microphone"]
 
-RECORD_FOR_LONG = """
+RECORD_ONE_MINUTE = """
 import sys
 from pathlib import Path
 from orchestrator.record import record
@@ -40,8 +41,8 @@ def children(pid: int | str = "self") -> set[int]:
     return {int(each) for task in tasks for each in (task / "children").read_text().split()}
 
 
-def gone(pid: int) -> bool:
-    """Tell whether a process that is not our child ends within a minute."""
+def wait_until_ended(pid: int) -> bool:
+    """Return whether a process that is not our child ends within a minute."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
         stat = Path(f"/proc/{pid}/stat")
@@ -57,11 +58,13 @@ def test_the_microphone_is_listed_as_the_default_one(microphone: Microphone):
     assert device.name
 
 
-def test_a_window_is_exactly_as_long_as_asked_and_levels_tell_the_seconds_left(microphone: Microphone, tmp_path: Path):
+def test_a_fixed_length_is_exact_and_levels_count_down(microphone: Microphone, tmp_path: Path):
     before = children()
-    opened, *levels, recorded = record(tmp_path / "a folder" / "it's.wav", seconds=1.25)
+    opened, *others, recorded = record(tmp_path / "a folder" / "it's.wav", seconds=1.25)
     assert opened == Opened(path=tmp_path / "a folder" / "it's.part.wav", device="default")
-    assert all(isinstance(each, Level) for each in levels)
+    assert isinstance(recorded, Recorded)
+    levels = [each for each in others if isinstance(each, Level)]
+    assert levels == others
     assert sum(len(each.samples) for each in levels) == 20_000
     assert all(first.seconds_left > second.seconds_left for first, second in pairwise(levels))
     assert levels[-1].seconds_left == 0
@@ -71,7 +74,7 @@ def test_a_window_is_exactly_as_long_as_asked_and_levels_tell_the_seconds_left(m
     assert children() == before
 
 
-def test_speech_played_into_it_is_recorded_until_it_ends(microphone: Microphone, tmp_path: Path):
+def test_recording_stops_when_the_speech_ends(microphone: Microphone, tmp_path: Path):
     said = say("a red lighthouse by the sea at sunset", tmp_path / "said.wav")
     voice, stop, events = Voice(), Stop(), []
     for event in record(tmp_path / "r.wav", seconds=30.0, stop=stop, device=SOURCE):
@@ -83,6 +86,7 @@ def test_speech_played_into_it_is_recorded_until_it_ends(microphone: Microphone,
             if voice.finished(0.6):
                 stop("silence")
     recorded = events[-1]
+    assert isinstance(recorded, Recorded)
     assert recorded.why == "silence"
     assert 2.0 < recorded.seconds < 30.0
     found = spans(sound.read(recorded.path))
@@ -90,7 +94,7 @@ def test_speech_played_into_it_is_recorded_until_it_ends(microphone: Microphone,
     assert max(each.level for each in events if isinstance(each, Level)) > -30
 
 
-def test_what_is_said_into_the_microphone_is_heard(microphone: Microphone, tmp_path: Path):
+def test_speech_from_the_microphone_is_transcribed(microphone: Microphone, tmp_path: Path):
     said = "a white lighthouse by the sea at night"
     voice, stop = Voice(), Stop()
     for event in record(tmp_path / "r.wav", seconds=30.0, stop=stop):
@@ -106,7 +110,7 @@ def test_what_is_said_into_the_microphone_is_heard(microphone: Microphone, tmp_p
     assert SequenceMatcher(None, said.split(), heard.text.split()).ratio() > 0.8
 
 
-def test_a_key_keeps_what_was_recorded_and_closing_keeps_it_too(microphone: Microphone, tmp_path: Path):
+def test_stopping_by_a_key_or_closing_keeps_the_recording(microphone: Microphone, tmp_path: Path):
     stop = Stop()
     for event in record(tmp_path / "key.wav", seconds=60.0, stop=stop):
         if isinstance(event, Level):
@@ -121,7 +125,7 @@ def test_a_key_keeps_what_was_recorded_and_closing_keeps_it_too(microphone: Micr
     assert sorted(path.name for path in tmp_path.glob("*.wav")) == ["closed.wav", "key.wav"]
 
 
-def test_a_stop_before_the_first_sound_is_a_cancellation(microphone: Microphone, tmp_path: Path):
+def test_stopping_before_the_first_sound_cancels(microphone: Microphone, tmp_path: Path):
     stop = Stop()
     stop("key")
     with pytest.raises(Cancelled):
@@ -129,37 +133,37 @@ def test_a_stop_before_the_first_sound_is_a_cancellation(microphone: Microphone,
     assert not list(tmp_path.glob("*.wav"))
 
 
-def test_an_unknown_device_is_misuse_and_the_hint_names_those_there_are(microphone: Microphone, tmp_path: Path):
+def test_an_unknown_device_is_misuse_and_the_hint_lists_devices(microphone: Microphone, tmp_path: Path):
     with pytest.raises(Misuse, match="no microphone 'nosuch'") as error:
         list(record(tmp_path / "r.wav", device="nosuch"))
     assert SOURCE in error.value.hint
     assert not list(tmp_path.glob("*.wav"))
 
 
-def record_and(meddle, path: Path) -> tuple[Recorded, AudioToImageError]:
-    """Record, meddle after the third block, and give back how it ended."""
+def record_until_failure(interfere, path: Path) -> tuple[Recorded, AudioToImageError]:
+    """Record, call `interfere` after the third block, and return the last event and the error."""
     events: list = []
     try:
         for event in record(path, seconds=60.0):
             events.append(event)
             if len(events) == 4:
-                meddle()
+                interfere()
     except AudioToImageError as error:
         return events[-1], error
     raise AssertionError("nothing failed")
 
 
-def test_a_lost_device_keeps_what_there_is(microphone: Microphone, tmp_path: Path):
-    recorded, error = record_and(microphone.server.kill, tmp_path / "r.wav")
+def test_a_lost_device_keeps_the_recording_so_far(microphone: Microphone, tmp_path: Path):
+    recorded, error = record_until_failure(microphone.server.kill, tmp_path / "r.wav")
     assert recorded.why == "lost"
     assert "lost after" in str(error)
     assert str(recorded.path) in error.hint
     assert sum(map(len, sound.read(recorded.path))) == round(recorded.seconds * 16_000) > 0
 
 
-def test_ffmpeg_killed_keeps_what_there_is(microphone: Microphone, tmp_path: Path):
+def test_killing_ffmpeg_keeps_the_recording_so_far(microphone: Microphone, tmp_path: Path):
     before = children()
-    recorded, error = record_and(
+    recorded, error = record_until_failure(
         lambda: [os.kill(child, signal.SIGKILL) for child in children() - before], tmp_path / "r.wav"
     )
     assert recorded.why == "lost"
@@ -167,8 +171,8 @@ def test_ffmpeg_killed_keeps_what_there_is(microphone: Microphone, tmp_path: Pat
     assert sum(map(len, sound.read(recorded.path))) > 0
 
 
-def test_a_killed_recorder_leaves_a_file_that_opens_and_is_recovered_whole(microphone: Microphone, tmp_path: Path):
-    recorder = subprocess.Popen([sys.executable, "-c", RECORD_FOR_LONG, tmp_path / "r.wav"], stdout=subprocess.PIPE)
+def test_a_killed_recorder_leaves_a_readable_file_that_is_fully_recovered(microphone: Microphone, tmp_path: Path):
+    recorder = subprocess.Popen([sys.executable, "-c", RECORD_ONE_MINUTE, tmp_path / "r.wav"], stdout=subprocess.PIPE)
     part = tmp_path / "r.part.wav"
     try:
         deadline = time.monotonic() + 100
@@ -179,16 +183,16 @@ def test_a_killed_recorder_leaves_a_file_that_opens_and_is_recovered_whole(micro
     finally:
         recorder.kill()
         recorder.communicate()
-    assert gone(ffmpeg)
+    assert wait_until_ended(ffmpeg)
     on_disk = (part.stat().st_size - sound.HEADER_BYTES) // 2
     opened = sum(map(len, sound.read(part)))
-    assert on_disk - opened <= 8_000 + 1_600  # half a second, and the block that was being written
+    assert on_disk - opened <= 8_000 + 1_600  # half a second, plus the block being written
     assert recover(tmp_path) == (tmp_path / "r.wav",)
     assert sum(map(len, sound.read(tmp_path / "r.wav"))) == on_disk > 30_000
     assert not part.exists()
 
 
-def test_without_a_sound_server_there_is_one_line_and_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_missing_sound_server_is_one_line_and_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.delenv("PULSE_SERVER", raising=False)
     if any(Path("/dev/snd").glob("pcm*c")):
@@ -204,7 +208,7 @@ def test_a_server_without_microphones_is_one_line_and_a_hint(microphone: Microph
         list(record(tmp_path / "r.wav"))
 
 
-def test_stopping_from_another_thread_works_within_a_moment(microphone: Microphone, tmp_path: Path):
+def test_stopping_from_another_thread_works_promptly(microphone: Microphone, tmp_path: Path):
     stop = Stop()
     for event in record(tmp_path / "r.wav", seconds=60.0, stop=stop):
         if isinstance(event, Opened):

@@ -10,8 +10,9 @@ import pytest
 import tiny
 import torch
 
+from orchestrator.catalogue import layout
 from orchestrator.convert import convert, coreml, graphs, source
-from orchestrator.paint import Request, open_painter
+from orchestrator.paint import Wish, open_painter
 
 pytestmark = pytest.mark.timeout(900)  # converting takes a minute; on a busy machine, five
 
@@ -32,7 +33,7 @@ PORTS = {  # as Apple's own packages have them, here for a tiny model
     "VAEDecoder": ({"z": (FLOAT16, [1, 4, 8, 8])}, {"image": (FLOAT32, [1, 3, 64, 64])}),
     "VAEEncoder": ({"x": (FLOAT16, [1, 3, 64, 64])}, {"latent": (FLOAT32, [1, 8, 8, 8])}),
 }
-NAMES = {theirs: ours for ours, theirs in coreml.NAMES.items()}
+NAMES = {theirs: ours for ours, theirs in layout.CORE_ML_NAMES.items()}
 AGREEMENT = {"TextEncoder": 33.0, "Unet": 50.0, "VAEDecoder": 45.0, "VAEEncoder": 50.0}
 # dB below the signal. Seen: 36 in the text encoder, whose random attention is sharp; 55 in the UNet, and 41 when it
 # counted time in halves; 47 and more in the autoencoder.
@@ -57,7 +58,7 @@ def models(tmp_path_factory):
 
 
 def paint(painter) -> np.ndarray:
-    *_, last = painter.paint(Request(prompt="a red house by the sea", seed=7, steps=20))
+    *_, last = painter.paint(Wish(prompt="a red house by the sea", seed=7, steps=20))
     return last.pixels.astype(float)
 
 

@@ -1,4 +1,4 @@
-"""The same ONNX graphs in ONNX Runtime and in OpenVINO: pictures, threads, memory, and graph files that are none."""
+"""The same ONNX graphs in ONNX Runtime and in OpenVINO: pictures, threads, memory, and broken graph files."""
 
 import gc
 import shutil
@@ -9,7 +9,7 @@ import pytest
 import tiny
 
 from orchestrator.errors import AudioToImageError, Misuse
-from orchestrator.paint import Request, open_painter
+from orchestrator.paint import Wish, open_painter
 
 ENGINES = ("onnx", "openvino")
 
@@ -26,12 +26,12 @@ def copy(folder, tmp_path):
 
 
 def paint(painter, **changes):
-    *_, last = painter.paint(Request(**{"prompt": "a red house", "seed": 3, "steps": 4, **changes}))
+    *_, last = painter.paint(Wish(**{"prompt": "a red house", "seed": 3, "steps": 4, **changes}))
     return last.pixels
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_same_request_gives_the_same_pixels_also_in_a_new_painter(folder, engine):
+def test_the_same_wish_gives_the_same_pixels_also_in_a_new_painter(folder, engine):
     first, second = (open_painter(folder, engine=engine, threads=1) for _ in range(2))
     pixels = paint(first)
     assert (paint(first) == pixels).all()
@@ -45,17 +45,18 @@ def test_both_runtimes_paint_the_same_picture(folder):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_an_engine_tells_what_it_is(folder, engine):
-    told = open_painter(folder, engine=engine, threads=1).engine
-    assert (told.name, told.model, told.compute_unit, told.threads) == (engine, "onnx", "cpu", 1)
-    assert {"onnx": "onnxruntime"}.get(engine, engine) in told.versions
+def test_a_painters_facts_name_its_engine_and_versions(folder, engine):
+    facts = open_painter(folder, engine=engine, threads=1).facts
+    assert (facts.engine, facts.model, facts.compute_unit, facts.threads) == (engine, "onnx", "cpu", 1)
+    assert {"onnx": "onnxruntime"}.get(engine, engine) in facts.versions
+    assert (facts.width, facts.height) == (64, 64)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_threads_are_as_asked_but_no_more_than_cores(folder, engine, monkeypatch):
-    monkeypatch.setattr("orchestrator.paint.graph.available_cores", lambda: 2)
-    assert open_painter(folder, engine=engine, threads=99).engine.threads == 2
-    assert open_painter(folder, engine=engine).engine.threads == 2
+    monkeypatch.setattr("orchestrator.runtime.available_cores", lambda: 2)
+    assert open_painter(folder, engine=engine, threads=99).facts.threads == 2
+    assert open_painter(folder, engine=engine).facts.threads == 2
 
 
 def test_a_session_is_given_its_threads(folder):
@@ -129,7 +130,7 @@ def test_a_compute_unit_that_is_not_here_is_misuse(folder, monkeypatch):
     ],
 )
 def test_providers_are_chosen_from_those_present(monkeypatch, present, system, asked, expected):
-    from orchestrator.paint.onnx import _providers
+    from orchestrator.runtime.onnx import _providers
 
     monkeypatch.setattr("sys.platform", system)
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: [f"{name}ExecutionProvider" for name in present])
@@ -137,7 +138,7 @@ def test_providers_are_chosen_from_those_present(monkeypatch, present, system, a
 
 
 def test_without_openvino_the_hint_says_how_to_get_it(folder, monkeypatch):
-    monkeypatch.setattr("orchestrator.paint.openvino.find_spec", lambda _: None)
+    monkeypatch.setattr("orchestrator.runtime.openvino.find_spec", lambda _: None)
     with pytest.raises(AudioToImageError) as caught:
         open_painter(folder, engine="openvino")
     assert "pip install" in caught.value.hint

@@ -15,7 +15,7 @@ from PIL import Image
 from serving import Server
 
 from orchestrator import sound
-from orchestrator.studio.openai.spoken import Spoken
+from orchestrator.studio.openai.transcript import Transcript
 
 SPOKEN = "paint a red sailboat on the sea at sunset"
 QUICK = {"steps": 2, "seed": 7}
@@ -111,7 +111,7 @@ def test_words_come_as_a_stream(client: openai.OpenAI, tmp_path: Path) -> None:
     *deltas, last = list(stream)
     assert last.type == "transcript.text.done"
     assert len(deltas) > 1
-    assert last.text == "".join(each.delta for each in deltas)
+    assert last.text == "".join(each.delta for each in deltas if each.type == "transcript.text.delta")
     assert last.text.startswith(SPOKEN)
 
 
@@ -235,10 +235,10 @@ def test_times_of_segments_become_cues() -> None:
     from orchestrator.events import Heard
     from orchestrator.hear.speech import Segment
 
-    spoken = Spoken(translated=False, seconds=4000.5)
+    transcript = Transcript(translated=False, seconds=4000.5)
     timed = (Segment(text=" a", start=0.0, end=1.25), Segment(text=" b", start=3661.0, end=3999.9996))
-    spoken.hear(Heard(transcript="a b", language="en", segments=timed))
-    srt = bytes(spoken.written("srt").body).decode()
+    transcript.hear(Heard(transcript="a b", language="en", segments=timed))
+    srt = bytes(transcript.response("srt").body).decode()
     assert srt == "1\n00:00:00,000 --> 00:00:01,250\na\n\n2\n01:01:01,000 --> 01:06:40,000\nb\n"
-    spoken.hear(Heard(transcript="a b", language="en", segments=(*timed, Segment(text="c"))))
-    assert [(start, end) for start, end, _ in spoken.cues] == [(0.0, 4000.5)]
+    transcript.hear(Heard(transcript="a b", language="en", segments=(*timed, Segment(text="c"))))
+    assert [(start, end) for start, end, _ in transcript.cues] == [(0.0, 4000.5)]

@@ -127,7 +127,7 @@ def test_a_sentence_can_change_the_picture_before_it(studio: Visitor, running: S
     changed = told(running, studio.shown())
     assert (changed["parent"], changed["prompt"]) == (first, "a red house by the sea at night")
     expect(studio.at("#changing")).to_contain_text("night")  # goes on from there
-    studio.button("Stop changing it: paint new pictures").click()
+    studio.button("Stop changing this picture").click()
     assert not told(running, studio.paints("a green tree"))["parent"]
 
 
@@ -187,9 +187,9 @@ def test_without_a_microphone_of_its_own_the_page_says_so_and_takes_the_machine_
     visitor = visit(serve(device=SOURCE).url, script=refuse)
     visitor.at("#mic").click()
     expect(visitor.at("#notes")).to_contain_text("the machine that serves this page")
-    expect(visitor.at("#mic-hint")).to_contain_text("the machine that serves this page")
+    expect(visitor.at("#mic-hint")).to_contain_text("the server's microphone")
     visitor.at("#mic").click()
-    expect(visitor.at("#now")).to_contain_text("the machine that serves this page")
+    expect(visitor.at("#now")).to_contain_text("the server's microphone")
     microphone.play(SAILBOAT)
     expect(visitor.at("#words")).to_contain_text("sailboat")
     visitor.has_picture()
@@ -198,7 +198,7 @@ def test_without_a_microphone_of_its_own_the_page_says_so_and_takes_the_machine_
 
 def test_a_browser_that_gives_no_microphone_takes_the_machine_s_from_the_start(running: Server, visit: Visit) -> None:
     visitor = visit(running.url, script="Object.defineProperty(navigator, 'mediaDevices', {value: undefined})")
-    expect(visitor.at("#mic-hint")).to_contain_text("the machine that serves this page")
+    expect(visitor.at("#mic-hint")).to_contain_text("the server's microphone")
 
 
 # Painting
@@ -324,7 +324,7 @@ def test_a_removed_picture_is_gone_and_undo_brings_it_back(running: Server, visi
 
 def test_a_download_is_the_picture_with_its_recipe_or_bare(running: Server, visit: Visit) -> None:
     visitor = visit(f"{running.url}/#/picture/0000000003")
-    for name, whole in {"Download": True, "Download without its recipe": False}.items():
+    for name, whole in {"Download": True, "Download without the recipe": False}.items():
         with visitor.page.expect_download() as download:
             visitor.page.get_by_role("link", name=name, exact=True).click()
         assert (png.read_png(download.value.path()) is not None) == whole
@@ -438,7 +438,7 @@ def test_the_colours_follow_the_system_until_one_chooses(running: Server, visit:
     visitor = visit(running.url, color_scheme="dark")
     colour = "getComputedStyle(document.body).backgroundColor"
     dark = visitor.page.evaluate(colour)
-    visitor.button("Colours: as the system").click()
+    visitor.button("Colours: as in the system").click()
     light = visitor.page.evaluate(colour)
     visitor.page.reload()
     assert visitor.page.evaluate(colour) == light != dark
@@ -493,7 +493,7 @@ def test_an_ended_server_is_told_with_the_command_that_starts_it(serve: Callable
     server.kill()
     expect(studio.at("#notes .error")).to_contain_text("connection to the studio was lost")
     studio.writes("a blue house")
-    expect(studio.at("#notes .error")).to_contain_text("does not answer")
+    expect(studio.at("#notes .error")).to_contain_text("not responding")
     expect(studio.at(".banner code")).to_have_text("audio-to-image serve")
     expect(studio.at("#status-text")).to_have_text("Not running")
     studio.complaints.clear()  # Chromium tells of each request that failed

@@ -1,9 +1,10 @@
-"""Requests, descriptions and model folders: what is taken, and what is refused in one line."""
+"""Wishes, descriptions and model folders: what is accepted, and what is refused in one line."""
 
 import json
 import math
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.choices import ENGINES, MAX_SEED
 from orchestrator.errors import AudioToImageError, Misuse, ModelMissing
-from orchestrator.paint import MAX_SEED, PAINTERS, Request, open_painter
+from orchestrator.paint import Wish, open_painter
 from orchestrator.paint.description import Description
 from orchestrator.paint.folder import choose
-from orchestrator.paint.graph import Port, thread_count
 from orchestrator.paint.known import describe
+from orchestrator.runtime import Port, thread_count
 
 pytestmark = pytest.mark.quick
 
@@ -56,27 +58,27 @@ pytestmark = pytest.mark.quick
 )
 def test_what_cannot_be_painted_is_misuse_in_one_line_with_a_hint(asked):
     with pytest.raises(Misuse) as caught:
-        Request(**{"prompt": "a house", **asked})
+        Wish(**{"prompt": "a house", **asked})
     assert len(str(caught.value)) < 200
     assert "\n" not in str(caught.value)
     assert caught.value.hint
 
 
 def test_what_can_be_painted_is_taken_up_to_its_limits():
-    Request(prompt="a" * 10_000, steps=1000, guidance=0.0, seed=MAX_SEED, strength=1.0)
-    Request(prompt="a", steps=1, guidance=100.0, seed=MAX_SEED - 9, count=10)
+    Wish(prompt="a" * 10_000, steps=1000, guidance=0.0, seed=MAX_SEED, strength=1.0)
+    Wish(prompt="a", steps=1, guidance=100.0, seed=MAX_SEED - 9, count=10)
 
 
 @given(st.text())
-def test_any_text_is_a_request_or_misuse(prompt):
+def test_any_text_is_a_wish_or_misuse(prompt):
     if "\0" in prompt or not prompt.strip() or any("\ud800" <= each <= "\udfff" for each in prompt):
         with pytest.raises(Misuse):
-            Request(prompt=prompt)
+            Wish(prompt=prompt)
     else:
-        assert Request(prompt=prompt).prompt == prompt
+        assert Wish(prompt=prompt).prompt == prompt
 
 
-def test_naming_the_painters_imports_nothing_heavy():
+def test_the_package_imports_nothing_heavy():
     code = (
         "import sys, orchestrator.paint as p; print(*{'numpy', 'onnxruntime', 'coremltools', 'PIL'} & set(sys.modules))"
     )
@@ -166,9 +168,13 @@ def test_an_engine_that_the_folder_is_not_for_is_refused(tmp_path):
     with pytest.raises(AudioToImageError, match="wants Core ML graphs"):
         choose(tmp_path, "coreml")
     with pytest.raises(Misuse, match="no engine 'magic'"):
-        choose(tmp_path, "magic")
+        open_painter(tmp_path, engine="magic")
     assert [choose(tmp_path, engine)[0] for engine in ("onnx", "openvino")] == ["onnx", "openvino"]
-    assert set(PAINTERS) == {"coreml", "onnx", "openvino", "apple"}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_is_a_module_that_opens_a_painter(engine):
+    assert callable(import_module(f"orchestrator.paint.{engine}").painter)
 
 
 def test_a_folder_that_is_no_model_is_a_missing_model(tmp_path):
@@ -178,14 +184,16 @@ def test_a_folder_that_is_no_model_is_a_missing_model(tmp_path):
         assert caught.value.hint
 
 
-@pytest.mark.parametrize("asked", [{"compute_unit": "tpu"}, {"threads": -1}, {"threads": 10**6}])
-def test_units_and_threads_that_cannot_be_are_misuse(tmp_path, asked):
+@pytest.mark.parametrize(
+    "asked", [{"compute_unit": "tpu"}, {"threads": -1}, {"threads": 9999}, {"batch": 0}, {"batch": 65}]
+)
+def test_units_threads_and_batches_out_of_range_are_misuse(tmp_path, asked):
     with pytest.raises(Misuse):
         open_painter(folder_with(tmp_path, "unet.onnx"), **asked)
 
 
 def test_threads_are_never_more_than_there_are_cores(monkeypatch):
-    monkeypatch.setattr("orchestrator.paint.graph.available_cores", lambda: 3)
+    monkeypatch.setattr("orchestrator.runtime.available_cores", lambda: 3)
     assert [thread_count(asked) for asked in (None, 0, 1, 3, 64)] == [3, 3, 1, 3, 3]
 
 
@@ -220,5 +228,5 @@ def test_apples_folders_are_known_by_the_shapes_of_their_unet(  # noqa: PLR0917 
     ("sample", "context"), [((2, 16, 64, 64), (2, 1024, 1, 77)), ((2, 4, 64, 64), (2, 2048, 1, 77)), ((2,), (2,))]
 )
 def test_a_unet_of_another_kind_is_not_guessed_at(sample, context):
-    with pytest.raises(AudioToImageError, match="no Stable Diffusion"):
+    with pytest.raises(AudioToImageError, match="not of a known Stable Diffusion"):
         describe(Path("x"), Port(shape=sample, dtype=np.float32), Port(shape=context, dtype=np.float32))

@@ -13,7 +13,9 @@ from diffusers.pipelines.stable_diffusion import pipeline_stable_diffusion, pipe
 from diffusers.schedulers import scheduling_euler_ancestral_discrete, scheduling_lcm
 from PIL import Image
 
-from orchestrator.paint import SAMPLERS, Request, latent, open_painter
+from orchestrator.choices import SAMPLERS
+from orchestrator.diffusion import loop
+from orchestrator.paint import Wish, open_painter
 from orchestrator.paint.pixels import clip_view
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # torch beside numpy 2
@@ -47,9 +49,9 @@ class Reference:
     latents: list[np.ndarray]  # after each step, in our scale
 
 
-def ask(**changes) -> Request:
+def ask(**changes) -> Wish:
     asked = {"prompt": PROMPT, "negative": "blurry", "seed": 5, "steps": 4, "guidance": 5.0}
-    return Request(**{"sampler": "dpm++2m", "spacing": "leading", **asked, **changes})
+    return Wish(**{"sampler": "dpm++2m", "spacing": "leading", **asked, **changes})
 
 
 @pytest.fixture(scope="module", params=tiny.KINDS)
@@ -64,19 +66,19 @@ def model(request, tmp_path_factory):
     return pipeline, painter
 
 
-def theirs(pipeline, request: Request, monkeypatch) -> Reference:
-    """Let diffusers paint a request, with noise drawn as we draw it."""
-    random = np.random.RandomState(request.seed)
+def theirs(pipeline, wish: Wish, monkeypatch) -> Reference:
+    """Let diffusers paint a wish, with noise drawn as we draw it."""
+    random = np.random.RandomState(wish.seed)
     for module in NOISY_MODULES:
         monkeypatch.setattr(
             module, "randn_tensor", lambda shape, **_: torch.from_numpy(np.float32(random.randn(*shape)))
         )
     config = dict(pipeline.scheduler.config) | {"timestep_spacing": "leading", "clip_sample": False}
-    scheduler = SCHEDULERS[request.sampler].from_config(config | {"set_alpha_to_one": False})
+    scheduler = SCHEDULERS[wish.sampler].from_config(config | {"set_alpha_to_one": False})
     kind, extras = diffusers.StableDiffusionPipeline, {}
-    if request.image is not None:
+    if wish.image is not None:
         kind = diffusers.StableDiffusionImg2ImgPipeline
-        extras = {"image": request.image[None] / np.float32(255), "strength": request.strength}
+        extras = {"image": wish.image[None] / np.float32(255), "strength": wish.strength}
     whole = kind(**{**pipeline.components, "scheduler": scheduler, "requires_safety_checker": False})
     whole.set_progress_bar_config(disable=True)
     latents = []
@@ -86,10 +88,10 @@ def theirs(pipeline, request: Request, monkeypatch) -> Reference:
         return values
 
     result = whole(
-        request.prompt,
-        negative_prompt=request.negative,
-        num_inference_steps=request.steps,
-        guidance_scale=request.guidance,
+        wish.prompt,
+        negative_prompt=wish.negative,
+        num_inference_steps=wish.steps,
+        guidance_scale=wish.guidance,
         output_type="np",
         callback_on_step_end=see,
         **extras,
@@ -107,14 +109,14 @@ def in_our_scale(scheduler, latents: np.ndarray) -> np.ndarray:
 def spy(sampler: str, monkeypatch) -> list[np.ndarray]:
     """Keep what a sampler of ours makes of the latents at every step."""
     kept = []
-    original = latent.SAMPLERS[sampler]
+    original = loop.SAMPLERS[sampler]
 
     def watched(*args):
-        for moment in original(*args):
-            kept.append(moment.latents)
-            yield moment
+        for state in original(*args):
+            kept.append(state.sample[0])
+            yield state
 
-    monkeypatch.setitem(latent.SAMPLERS, sampler, watched)
+    monkeypatch.setitem(loop.SAMPLERS, sampler, watched)
     return kept
 
 
@@ -123,10 +125,10 @@ def spy(sampler: str, monkeypatch) -> list[np.ndarray]:
 def test_every_step_and_the_picture_are_those_of_diffusers(model, sampler, begin, monkeypatch):
     pipeline, painter = model
     image = None if begin == "noise" else tiny.picture()
-    request = ask(steps=6, sampler=sampler, image=image)
-    reference = theirs(pipeline, request, monkeypatch)
+    wish = ask(steps=6, sampler=sampler, image=image)
+    reference = theirs(pipeline, wish, monkeypatch)
     spied = spy(sampler, monkeypatch)
-    steps = list(painter.paint(request))
+    _, *steps = painter.paint(wish)
     assert len(steps) == len(spied) == len(reference.latents)
     differences = [np.abs(ours - other).max() for ours, other in zip(spied, reference.latents, strict=True)]
     assert max(differences) < LATENT_TOLERANCE
@@ -135,18 +137,18 @@ def test_every_step_and_the_picture_are_those_of_diffusers(model, sampler, begin
 
 def test_without_guidance_the_picture_is_that_of_diffusers(model, monkeypatch):
     pipeline, painter = model
-    request = ask(guidance=1.0)
-    pixels = last(painter.paint(request)).pixels
-    assert np.abs(theirs(pipeline, request, monkeypatch).pixels - pixels).max() < PIXEL_TOLERANCE
+    wish = ask(guidance=1.0)
+    pixels = last(painter.paint(wish)).pixels
+    assert np.abs(theirs(pipeline, wish, monkeypatch).pixels - pixels).max() < PIXEL_TOLERANCE
 
 
 def test_a_prompt_that_is_too_long_is_cut_where_diffusers_cuts_it(model, monkeypatch):
     pipeline, painter = model
-    request = ask(prompt="a red house by the sea " * 14 + "and a dragon", steps=2)
-    steps = list(painter.paint(request))
+    wish = ask(prompt="a red house by the sea " * 14 + "and a dragon", steps=2)
+    _, *steps = painter.paint(wish)
     assert "and a dragon" in steps[0].warnings[0]
     assert steps[1].warnings == ()
-    assert np.abs(theirs(pipeline, request, monkeypatch).pixels - steps[-1].pixels).max() < PIXEL_TOLERANCE
+    assert np.abs(theirs(pipeline, wish, monkeypatch).pixels - steps[-1].pixels).max() < PIXEL_TOLERANCE
 
 
 def test_prompt_negative_prompt_and_guidance_each_change_the_picture(model):

@@ -1,4 +1,4 @@
-"""Refining by voice: what a sentence does to the prompt before it."""
+"""What a spoken sentence does to the last prompt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.quick
 BOAT = "a red sailboat on the sea at sunset"
 
 
-def amended(sentence: str, prompt: str = BOAT) -> str:
+def amend(sentence: str, prompt: str = BOAT) -> str:
     refinement = refine(sentence, prompt)
     assert isinstance(refinement, Amend)
     return refinement.prompt
@@ -33,8 +33,8 @@ def amended(sentence: str, prompt: str = BOAT) -> str:
         ("make it a castle", "a castle on the sea at sunset"),
     ],
 )
-def test_what_a_sentence_says_replaces_what_the_prompt_says_of_it(sentence: str, prompt: str) -> None:
-    assert amended(sentence) == prompt
+def test_a_change_replaces_the_same_property_in_the_prompt(sentence: str, prompt: str) -> None:
+    assert amend(sentence) == prompt
 
 
 @pytest.mark.parametrize(
@@ -47,48 +47,48 @@ def test_what_a_sentence_says_replaces_what_the_prompt_says_of_it(sentence: str,
         ("make it a watercolor painting", "a red sailboat on the sea at sunset, a watercolor painting"),
     ],
 )
-def test_what_the_prompt_says_nothing_of_is_added(sentence: str, prompt: str) -> None:
-    assert amended(sentence) == prompt
+def test_a_new_property_is_added(sentence: str, prompt: str) -> None:
+    assert amend(sentence) == prompt
 
 
-def test_nothing_contradictory_piles_up() -> None:
+def test_repeated_changes_do_not_accumulate() -> None:
     prompt = BOAT
     for sentence in ("make it night", "make it rain", "make it noon", "make it cloudy", "now by the mountains"):
-        prompt = amended(sentence, prompt)
+        prompt = amend(sentence, prompt)
     assert prompt == "a red sailboat by the mountains at noon with clouds"
 
 
-def test_what_was_said_can_be_taken_out() -> None:
-    assert amended("now without the rain", "a red car in the forest in the rain") == "a red car in the forest"
+def test_a_property_can_be_removed() -> None:
+    assert amend("now without the rain", "a red car in the forest in the rain") == "a red car in the forest"
 
 
-def test_the_words_that_ask_for_a_picture_stay_before_it() -> None:
+def test_words_that_ask_for_a_picture_stay_in_front() -> None:
     prompt = "please paint a lighthouse by the sea"
-    assert amended("make it green", prompt) == "please paint a green lighthouse by the sea"
+    assert amend("make it green", prompt) == "please paint a green lighthouse by the sea"
 
 
 @pytest.mark.parametrize("sentence", ["again", "Again!", "once more, please", "another one"])
-def test_again_is_a_new_seed(sentence: str) -> None:
+def test_again_is_recognized(sentence: str) -> None:
     assert refine(sentence, BOAT) == Again()
 
 
 @pytest.mark.parametrize("sentence", ["undo", "Undo that.", "go back"])
-def test_undo_goes_back(sentence: str) -> None:
+def test_undo_is_recognized(sentence: str) -> None:
     assert refine(sentence, BOAT) == Undo()
 
 
 @pytest.mark.parametrize("sentence", ["a cat in the snow", "now", "nowhere to go", "a blue car again", ""])
-def test_any_other_sentence_stands_for_itself(sentence: str) -> None:
+def test_any_other_sentence_is_a_new_prompt(sentence: str) -> None:
     assert refine(sentence, BOAT) is None
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
-def test_any_words_are_taken(sentence: str, prompt: str) -> None:
+def test_any_text_is_accepted(sentence: str, prompt: str) -> None:
     refine(sentence, prompt)
     refine(f"now {sentence}", prompt)
 
 
 @given(st.sampled_from(["make it night", "make it blue", "now in the desert", "make it rain", "make it bigger"]))
-def test_refining_twice_is_refining_once(sentence: str) -> None:
-    once = amended(sentence)
-    assert amended(sentence, once) == once
+def test_refining_twice_changes_nothing(sentence: str) -> None:
+    once = amend(sentence)
+    assert amend(sentence, once) == once

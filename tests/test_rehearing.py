@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,63 +13,59 @@ import numpy as np
 import pytest
 from sounds import silence, speech
 
-from orchestrator.hear.speech import Heard
-from orchestrator.line.engines import HearerElsewhere, PainterElsewhere
-from orchestrator.line.order import Order, Said
-from orchestrator.line.talking.ahead import Ahead
+from orchestrator.events import Drafted, Painted
+from orchestrator.hear import Facts
+from orchestrator.line.engines import Hearer, Painter
+from orchestrator.line.order import Order, Prompt
+from orchestrator.line.talking.ahead import Ahead, OrderFor
 from orchestrator.line.talking.rehearing import Rehearing
-from orchestrator.recipe import Recipe
+from orchestrator.meaning import Evidence, Nothing, Words
+from orchestrator.paint import Wish
 from orchestrator.sound import SAMPLE_RATE, Samples
 from orchestrator.worker import Opening
+from orchestrator.worker.child import Child
 
 BLOCK = SAMPLE_RATE // 20
+PATHS = f"{Path(__file__).parent}:{Path(__file__).parent.parent}"
+HEARD = Words(text="a red house")
 
 
 class CountingHearer:
-    """Tells how many seconds it was given, as words."""
+    """Returns how many seconds it was given, as words."""
 
-    longest = 6.0
+    def load(self) -> Facts:
+        return Facts(engine="counting", model="counting", sample_rate=SAMPLE_RATE, longest=6.0)
 
-    def load(self) -> None:
-        pass
-
-    def hear(self, samples: Samples) -> Heard:
-        return Heard(text=f"{len(samples) / SAMPLE_RATE:.2f}", language="en")
-
-
-@dataclass(frozen=True)
-class Stroke:
-    index: int
-    steps: int
-    pixels: None = None
-
-    def preview(self) -> None:
-        pass
+    def hear(self, samples: Samples) -> Words:
+        return Words(text=f"{len(samples) / SAMPLE_RATE:.2f}", language="en")
 
 
 class CountingPainter:
     def load(self) -> None:
         pass
 
-    def paint(self, steps: int) -> Iterator[Stroke]:
-        for index in range(1, steps + 1):
+    def paint(self, wish: Wish) -> Iterator[Painted]:
+        for index in range(1, (wish.steps or 0) + 1):
             time.sleep(0.01)
-            yield Stroke(index, steps)
+            yield Painted(
+                picture=0, count=1, index=index, steps=wish.steps or 0, seed=0, denoised=np.zeros((1, 1, 1)),
+                to_rgb=np.zeros((2, 3), np.float32),
+            )  # fmt: skip
 
 
 @pytest.fixture
-def hearer(monkeypatch: pytest.MonkeyPatch) -> Iterator[HearerElsewhere]:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    engine = HearerElsewhere(Opening(name="speech", path="test_rehearing:CountingHearer"))
+def hearer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hearer]:
+    monkeypatch.setenv("PYTHONPATH", PATHS)
+    engine = Hearer(Opening(role="speech", path="test_rehearing:CountingHearer"))
     engine.load()
     yield engine
     engine.unload()
 
 
 @pytest.fixture
-def painter(monkeypatch: pytest.MonkeyPatch) -> Iterator[PainterElsewhere]:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    engine = PainterElsewhere(Opening(name="picture", path="test_rehearing:CountingPainter"))
+def painter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Painter]:
+    monkeypatch.setenv("PYTHONPATH", PATHS)
+    engine = Painter(Opening(role="picture", path="test_rehearing:CountingPainter"))
     engine.load()
     yield engine
     engine.unload()
@@ -86,105 +82,97 @@ def fed(rehearing: Rehearing, samples: Samples) -> list[str]:
     words = []
     for start in range(0, len(samples), BLOCK):
         if rehearing.listen(samples[start : start + BLOCK]):
-            words.append(rehearing.heard.text)
+            words.append(rehearing.text)
         time.sleep(0.01)
     return words
 
 
-def test_words_come_while_someone_speaks_and_the_last_ones_during_the_silence(
-    hearer: HearerElsewhere, said: Samples
-) -> None:
+def test_words_come_while_someone_speaks_and_the_last_ones_during_the_silence(hearer: Hearer, said: Samples) -> None:
     rehearing = Rehearing(hearer)
     words = fed(rehearing, said)
     assert len(words) >= 2
     assert not rehearing.settled
     fed(rehearing, silence(0.6))
     assert rehearing.settled
-    heard, asked = rehearing.heard, rehearing._begun
-    assert rehearing.final() is heard
+    meaning, asked = rehearing.meaning, rehearing._begun
+    assert rehearing.final() is meaning
     assert rehearing._begun == asked, "the hearer was asked though it had heard all that was said"
-    assert float(heard.text) > rehearing.voice.spans[-1].end
+    assert float(rehearing.text) > rehearing.voice.spans[-1].end
 
 
-def test_a_recording_stopped_in_the_middle_of_a_word_is_heard_to_its_end(
-    hearer: HearerElsewhere, said: Samples
-) -> None:
+def test_a_recording_stopped_in_the_middle_of_a_word_is_heard_to_its_end(hearer: Hearer, said: Samples) -> None:
     rehearing = Rehearing(hearer)
     fed(rehearing, said[: SAMPLE_RATE + 777])
-    heard = rehearing.final()
-    assert heard
-    assert heard.text == f"{1 + 777 / SAMPLE_RATE:.2f}"
+    meaning = rehearing.final()
+    assert isinstance(meaning, Words)
+    assert meaning.text == f"{1 + 777 / SAMPLE_RATE:.2f}"
 
 
-def test_silence_asks_nobody_and_says_why_there_are_no_words(hearer: HearerElsewhere) -> None:
+def test_silence_asks_nobody_and_says_why_there_are_no_words(hearer: Hearer) -> None:
     rehearing = Rehearing(hearer)
     fed(rehearing, silence(2.0))
-    heard = rehearing.final()
-    assert heard
-    assert (heard.text, heard.no_speech) == ("", "nobody spoke")
+    assert rehearing.final() == Nothing(reason="nobody spoke")
 
 
-def test_a_recording_longer_than_the_hearer_takes_is_left_to_be_heard_in_pieces(
-    hearer: HearerElsewhere, said: Samples
-) -> None:
+def test_a_recording_longer_than_the_hearer_takes_is_left_to_be_heard_in_pieces(hearer: Hearer, said: Samples) -> None:
     rehearing = Rehearing(hearer)
     fed(rehearing, np.concatenate([said, silence(0.5), said, silence(0.5), said]))
     assert rehearing.final() is None
 
 
-def pretended(painter: PainterElsewhere, steps: int) -> Any:
-    """A conversation whose every plan is so many steps."""
-    recipe = Recipe(
-        prompt="", seed=1, steps=1, guidance=1.0, sampler="", spacing="", width=1, height=1, model="", engine="",
-        compute_unit="", transcript="a red house",
-    )  # fmt: skip
-    order = SimpleNamespace(request=steps, recipe=recipe, hear=0.0)
-    return SimpleNamespace(
-        line=SimpleNamespace(painter=painter),
-        plan=lambda said: said,
-        order=lambda *_, **__: Order(request=order.request, recipe=recipe),
-        step_seconds=lambda: 0.0,
-    )
+def painting(count: int) -> OrderFor:
+    """Return what makes an order of so many steps from any prompt."""
+    return lambda prompt, steps: Order(wish=Wish(prompt="a red house", seed=1, steps=steps or count), prompt=prompt)
 
 
-def moment(*, settled: bool, text: str = "a red house") -> Any:
-    return SimpleNamespace(heard=Heard(text=text), settled=settled, voice=SimpleNamespace(speaking=not settled))
+def moment(*, settled: bool, words: Words = HEARD) -> Any:
+    return SimpleNamespace(meaning=words, settled=settled, voice=SimpleNamespace(speaking=not settled))
 
 
-def test_painting_begins_in_the_silence_and_is_taken_over_when_the_sentence_has_ended(
-    painter: PainterElsewhere,
-) -> None:
-    ahead = Ahead(pretended(painter, 20), drafts=False)
-    now = moment(settled=True)
-    list(ahead.consider(now))
-    while len(painter._held) < 20:  # all steps are here, and nobody has asked for the picture yet
-        list(ahead.consider(now))
-        time.sleep(0.02)
-    order = ahead.take(Said(prompt="a red house", transcript="a red house", recording="digest"))
-    assert order
-    assert order.recipe.recording == "digest"
-    assert [stroke.index for stroke in painter.follow()] == list(range(1, 21))
+def test_painting_begins_in_the_silence_and_is_taken_over_when_the_sentence_has_ended(painter: Painter) -> None:
+    ahead = Ahead(painter, painting(20), drafts=False)
+    list(ahead.consider(moment(settled=True)))
+    while not (ahead._call and ahead._call.ended):  # until all steps are here, though nobody has asked for the picture
+        list(ahead.consider(moment(settled=True)))
+        time.sleep(0.01)
+    heard = replace(HEARD, evidence=Evidence(source="digest"))
+    taken = ahead.take(Prompt(text="a red house", heard=heard, seconds=0.5))
+    assert taken
+    order, call = taken
+    assert (order.prompt.heard, order.prompt.seconds) == (heard, 0.5)
+    assert call.ended, "it had not painted ahead"
+    assert [step.index for step in call if isinstance(step, Painted)] == list(range(1, 21))
 
 
-def test_painting_stops_when_the_speech_goes_on(painter: PainterElsewhere) -> None:
-    ahead = Ahead(pretended(painter, 10_000), drafts=False)
+def test_painting_stops_when_the_speech_goes_on(painter: Painter) -> None:
+    ahead = Ahead(painter, painting(1000), drafts=False)
     list(ahead.consider(moment(settled=True)))
     list(ahead.consider(moment(settled=False)))
-    assert ahead.take(Said(prompt="", transcript="a red house")) is None
-    assert painter.ask("paint", 1), "the painter is free again"
+    assert ahead.take(Prompt(text="", heard=HEARD)) is None
+    assert list(painter.paint(Wish(prompt="x", seed=1, steps=1))), "the painter is free again"
 
 
-def test_what_was_painted_ahead_of_other_words_is_not_taken(painter: PainterElsewhere) -> None:
-    ahead = Ahead(pretended(painter, 10_000), drafts=False)
+def test_what_was_painted_ahead_for_other_words_is_not_taken(painter: Painter) -> None:
+    ahead = Ahead(painter, painting(1000), drafts=False)
     list(ahead.consider(moment(settled=True)))
-    assert ahead.take(Said(prompt="", transcript="a red horse")) is None
+    assert ahead.take(Prompt(text="", heard=Words(text="a red horse"))) is None
 
 
-def test_a_draft_shows_its_steps_and_ends_when_the_speech_pauses(painter: PainterElsewhere) -> None:
-    ahead = Ahead(pretended(painter, 10_000), drafts=True)
-    drafted = []
+def test_what_an_engine_that_died_had_painted_ahead_is_not_taken(painter: Painter) -> None:
+    ahead = Ahead(painter, painting(1000), drafts=False)
+    list(ahead.consider(moment(settled=True)))
+    assert isinstance(painter._peer, Child)
+    painter._peer.process.kill()
+    painter._peer.process.wait()
+    assert ahead.take(Prompt(text="a red house", heard=HEARD)) is None
+    assert list(painter.paint(Wish(prompt="x", seed=1, steps=1))), "a new engine paints"
+
+
+def test_a_draft_shows_its_steps_and_ends_when_the_speech_pauses(painter: Painter) -> None:
+    ahead = Ahead(painter, painting(1000), drafts=True)
+    drafted: list[Drafted] = []
     while not drafted:
         drafted += ahead.consider(moment(settled=False))
-        time.sleep(0.02)
+        time.sleep(0.01)
     list(ahead.consider(moment(settled=True)))
-    assert ahead.take(Said(prompt="", transcript="a red house")) is None, "a draft is not the picture"
+    assert ahead.take(Prompt(text="", heard=HEARD)) is None, "a draft is not the picture"

@@ -1,37 +1,36 @@
-"""Samplers with a model that knows the answer: they end at it, whatever the prediction and the spacing."""
+"""Samplers with a network that knows the data: they end at it, whatever the prediction and the spacing."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from orchestrator.paint.description import Description
-from orchestrator.paint.samplers import SAMPLERS, Eye
-from orchestrator.paint.schedule import Array, Level, plan
+from orchestrator.diffusion import Array
+from orchestrator.diffusion.loop import SeededNoise, denoise, plan
+from orchestrator.diffusion.noise import Betas, Level
+from orchestrator.diffusion.prediction import PREDICTIONS, Denoiser
+from orchestrator.diffusion.samplers import SAMPLERS
 
 pytestmark = pytest.mark.quick
 SHAPE = (4, 8, 8)
-RANDOM = np.random.default_rng(5)
-ANSWER, NOISE = (RANDOM.standard_normal(SHAPE).astype(np.float32) for _ in range(2))
+DATA = np.random.default_rng(5).standard_normal((1, *SHAPE)).astype(np.float32)
 
 
-def knows(prediction: str) -> Eye:
-    """Return a model that sees the answer below any noise."""
+def network_that_knows(prediction: str) -> Denoiser:
+    """Return a denoiser that finds DATA in every sample."""
 
-    def look(latents: Array, level: Level) -> Array:
-        noise = (latents - level.signal * ANSWER) / level.noise
-        return level.signal * noise - level.noise * ANSWER if prediction == "v" else noise
+    def network(sample: Array, level: Level) -> Array:
+        noise = (sample - level.signal * DATA) / level.noise
+        velocity = level.signal * noise - level.noise * DATA
+        return {"epsilon": noise, "v": velocity, "edm": -velocity}[prediction]
 
-    return Eye(look=look, prediction=prediction)
+    return Denoiser(network=network, prediction=PREDICTIONS[prediction])
 
 
 @pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])
-@pytest.mark.parametrize("prediction", ["epsilon", "v"])
+@pytest.mark.parametrize("prediction", PREDICTIONS)
 @pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name not in ("pndm", "lcm")])
-def test_a_model_that_knows_the_answer_is_believed(sampler: str, prediction: str, spacing: str) -> None:
-    description = Description(
-        name="pretended", latent_shape=SHAPE, size=(64, 64), text_width=8, prediction=prediction
-    )  # fmt: skip
-    laid = plan(description, sampler=sampler, spacing=spacing, steps=10)
-    *_, last = SAMPLERS[sampler](knows(prediction), laid.begin(NOISE, None), laid.hops, lambda: NOISE)
-    assert np.abs(last.clean - ANSWER).max() < 1e-3
+def test_a_network_that_knows_the_data_leads_to_it(sampler: str, prediction: str, spacing: str) -> None:
+    laid = plan(Betas(start=0.00085, end=0.012), sampler=sampler, spacing=spacing, steps=10)
+    *_, last = denoise(laid, network_that_knows(prediction), SeededNoise([7], SHAPE))
+    assert np.abs(last.denoised - DATA).max() < 1e-3

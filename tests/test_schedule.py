@@ -1,18 +1,18 @@
-"""Our samplers beside diffusers' schedulers, on the same noise and the same pretended model."""
+"""Our samplers beside diffusers' schedulers, on the same noise and the same simulated network."""
 
 import diffusers
 import numpy as np
 import pytest
 import torch
-from diffusers.schedulers import (
-    scheduling_euler_ancestral_discrete,
-    scheduling_lcm,
-)
+from diffusers.schedulers import scheduling_euler_ancestral_discrete, scheduling_lcm
+from hypothesis import given
+from hypothesis import strategies as st
 
+from orchestrator.diffusion.loop import SeededNoise, denoise, plan
+from orchestrator.diffusion.noise import BY_SIGMA, Betas, Level, Sigmas
+from orchestrator.diffusion.prediction import PREDICTIONS, Denoiser
+from orchestrator.diffusion.samplers import SAMPLERS
 from orchestrator.errors import Misuse
-from orchestrator.paint.description import Description
-from orchestrator.paint.samplers import SAMPLERS, Eye
-from orchestrator.paint.schedule import plan, signal_powers
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # torch beside numpy 2
 SHAPE = (4, 8, 8)
@@ -31,78 +31,80 @@ CASES = [*SPACED, ("lcm", "leading"), ("dpm++2m", "karras"), ("euler", "karras")
 TOLERANCE = 2e-5  # the largest difference seen is 1.2e-5 (dpm++2m, karras, 4 steps), in latents of size 6 to 12
 
 
-def describe(**changes) -> Description:
-    return Description(name="pretended", latent_shape=SHAPE, size=(64, 64), text_width=8, **changes)
+SD = Betas(start=0.00085, end=0.012)
+ZERO_SNR = Betas(start=0.00085, end=0.012, zero_terminal_snr=True)
 
 
-def pretend(latents, timestep):
-    """Answer like a model: by place, channel and time, within range; the same for numpy and torch."""
-    turned = latents[..., [1, 2, 3, 0], :, :]
-    return 0.75 * latents + 0.2 * turned + 0.1 * np.sin(float(timestep) / 90.0)
+def network(sample, timestep):
+    """Answer as a network does: by place, channel and time, within range; the same for numpy and torch."""
+    turned = sample[..., [1, 2, 3, 0], :, :]
+    return 0.75 * sample + 0.2 * turned + 0.1 * np.sin(float(timestep) / 90.0)
 
 
-def draws(seed):
-    random = np.random.RandomState(seed)
-    return lambda: random.randn(*SHAPE).astype(np.float32)
+def denoiser(prediction) -> Denoiser:
+    return Denoiser(
+        network=lambda sample, level: network(sample, level.timestep).astype(np.float32),
+        prediction=PREDICTIONS[prediction],
+    )
 
 
-def ours(description, sampler, spacing, steps, *, picture=None, strength=1.0) -> list[np.ndarray]:
-    chance = draws(7)
-    laid = plan(description, sampler=sampler, spacing=spacing, steps=steps, strength=strength)
-    eye = Eye(look=lambda x, level: pretend(x, level.timestep).astype(np.float32), prediction=description.prediction)
-    moments = SAMPLERS[sampler](eye, laid.begin(chance(), picture), laid.hops, chance)
-    return [moment.latents for moment in moments]
+def ours(schedule, prediction, sampler, spacing, steps, *, data=None, strength=1.0) -> list[np.ndarray]:
+    laid = plan(schedule, sampler=sampler, spacing=spacing, steps=steps, strength=strength)
+    states = denoise(laid, denoiser(prediction), SeededNoise([7], SHAPE), None if data is None else data[None])
+    return [state.sample[0] for state in states]
 
 
-def theirs(description, sampler, spacing, steps, monkeypatch, *, picture=None, strength=1.0) -> list[np.ndarray]:
-    chance = draws(7)
+def theirs(schedule, prediction, sampler, spacing, steps, *, monkeypatch, data=None, strength=1.0) -> list[np.ndarray]:
+    noise = SeededNoise([7], SHAPE)
     for module in (scheduling_euler_ancestral_discrete, scheduling_lcm):
-        monkeypatch.setattr(module, "randn_tensor", lambda *_, **__: torch.from_numpy(chance()))
-    scheduler = configured(description, sampler, spacing)
+        monkeypatch.setattr(module, "randn_tensor", lambda *_, **__: torch.from_numpy(noise()[0]))
+    scheduler = configured(schedule, prediction, sampler, spacing)
     scheduler.set_timesteps(steps)
     begin = steps - min(int(steps * strength), steps)
     timesteps = scheduler.timesteps[begin:]
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(begin)
-    noise = torch.from_numpy(chance())
-    if picture is None:
-        latents = noise * scheduler.init_noise_sigma
+    first = torch.from_numpy(noise()[0])
+    if data is None:
+        sample = first * scheduler.init_noise_sigma
     else:
-        latents = scheduler.add_noise(torch.from_numpy(picture)[None], noise[None], timesteps[:1])[0]
-    return [in_our_scale(scheduler, latents) for latents in walk(scheduler, latents, timesteps)]
+        sample = scheduler.add_noise(torch.from_numpy(data)[None], first[None], timesteps[:1])[0]
+    return [in_our_scale(scheduler, each) for each in walk(scheduler, sample, timesteps)]
 
 
-def configured(description, sampler, spacing):
+def configured(schedule, prediction, sampler, spacing):
     extras = {"use_karras_sigmas": True} if spacing == "karras" else {"timestep_spacing": spacing}
     if sampler == "pndm":
         extras["skip_prk_steps"] = True
     else:
-        extras["rescale_betas_zero_snr"] = description.zero_terminal_snr
+        extras["rescale_betas_zero_snr"] = schedule.zero_terminal_snr
     if sampler in ("pndm", "ddim", "lcm"):
         extras["set_alpha_to_one"] = False
     if sampler in ("ddim", "lcm"):
         extras["clip_sample"] = False
     return SCHEDULERS[sampler](
-        beta_start=description.beta_start,
-        beta_end=description.beta_end,
-        beta_schedule=description.beta_schedule,
+        beta_start=schedule.start,
+        beta_end=schedule.end,
+        beta_schedule="scaled_linear" if schedule.scaled else "linear",
         steps_offset=1,
-        prediction_type="v_prediction" if description.prediction == "v" else "epsilon",
+        prediction_type="v_prediction" if prediction == "v" else "epsilon",
         **extras,
     )
 
 
-def walk(scheduler, latents, timesteps):
+def walk(scheduler, sample, timesteps):
     for timestep in timesteps:
-        output = pretend(scheduler.scale_model_input(latents, timestep), timestep)
-        latents = scheduler.step(output, timestep, latents, return_dict=False)[0]
-        yield latents
+        output = network(scheduler.scale_model_input(sample, timestep), timestep)
+        sample = scheduler.step(output, timestep, sample, return_dict=False)[0]
+        yield sample
 
 
-def in_our_scale(scheduler, latents) -> np.ndarray:
-    if "Euler" in type(scheduler).__name__:  # diffusers lets these latents grow with sigma
-        latents = latents / (scheduler.sigmas[scheduler.step_index] ** 2 + 1) ** 0.5
-    return latents.numpy()
+def in_our_scale(scheduler, sample) -> np.ndarray:
+    if "EDM" in type(scheduler).__name__:
+        sample = sample / (scheduler.sigmas[scheduler.step_index] ** 2 + scheduler.config.sigma_data**2) ** 0.5
+    elif "Euler" in type(scheduler).__name__:  # diffusers lets these samples grow with sigma
+        sample = sample / (scheduler.sigmas[scheduler.step_index] ** 2 + 1) ** 0.5
+    return sample.numpy()
 
 
 def largest_difference(left, right) -> float:
@@ -113,48 +115,100 @@ def largest_difference(left, right) -> float:
 @pytest.mark.parametrize(("sampler", "spacing"), CASES)
 @pytest.mark.parametrize("prediction", ["epsilon", "v"])
 def test_every_step_of_every_sampler_is_what_diffusers_does(sampler, spacing, prediction, monkeypatch):
-    description = describe(prediction=prediction)
     for steps in (1, 2, 4, 20, 50):
         if (sampler, spacing, steps) == ("euler", "karras", 1):
-            continue  # diffusers then begins at timestep 0, where there is no noise
-        mine = ours(description, sampler, spacing, steps)
-        assert largest_difference(mine, theirs(description, sampler, spacing, steps, monkeypatch)) < TOLERANCE
+            continue  # diffusers then starts at timestep 0, where there is no noise
+        mine = ours(SD, prediction, sampler, spacing, steps)
+        reference = theirs(SD, prediction, sampler, spacing, steps, monkeypatch=monkeypatch)
+        assert largest_difference(mine, reference) < TOLERANCE
 
 
 @pytest.mark.parametrize(("sampler", "spacing"), [case for case in CASES if case[0] != "pndm"])
 def test_zero_terminal_snr_is_what_diffusers_does(sampler, spacing, monkeypatch):
-    description = describe(prediction="v", zero_terminal_snr=True)
     for steps in (2, 20):
-        mine = ours(description, sampler, spacing, steps)
-        # Euler's latents stand at 4096 sigma in diffusers, where float32 loses 1.0e-3; ours are within 6e-7 of float64.
-        tolerance = 2e-3 if sampler.startswith("euler") else TOLERANCE
-        assert largest_difference(mine, theirs(description, sampler, spacing, steps, monkeypatch)) < tolerance
+        mine = ours(ZERO_SNR, "v", sampler, spacing, steps)
+        reference = theirs(ZERO_SNR, "v", sampler, spacing, steps, monkeypatch=monkeypatch)
+        # Euler's samples start at 4096 sigma in diffusers, where float32 loses 1.0e-3; ours are within 6e-7 of float64.
+        assert largest_difference(mine, reference) < (2e-3 if sampler.startswith("euler") else TOLERANCE)
 
 
 @pytest.mark.parametrize(("sampler", "spacing"), CASES)
 @pytest.mark.parametrize("strength", [0.3, 0.8, 0.95, 1.0])
-def test_beginning_from_a_picture_is_what_diffusers_does(sampler, spacing, strength, monkeypatch):
-    picture = draws(3)()
-    mine = ours(describe(), sampler, spacing, 20, picture=picture, strength=strength)
-    assert (
-        largest_difference(
-            mine, theirs(describe(), sampler, spacing, 20, monkeypatch, picture=picture, strength=strength)
-        )
-        < TOLERANCE
-    )
+def test_starting_from_data_is_what_diffusers_does(sampler, spacing, strength, monkeypatch):
+    data = SeededNoise([3], SHAPE)()[0]
+    mine = ours(SD, "epsilon", sampler, spacing, 20, data=data, strength=strength)
+    reference = theirs(SD, "epsilon", sampler, spacing, 20, monkeypatch=monkeypatch, data=data, strength=strength)
+    assert largest_difference(mine, reference) < TOLERANCE
 
 
-@pytest.mark.parametrize("beta_schedule", ["linear", "scaled_linear"])
+EDM = {"dpm++2m": diffusers.EDMDPMSolverMultistepScheduler, "euler": diffusers.EDMEulerScheduler}
+
+
+@pytest.mark.parametrize("sampler", EDM)
+@pytest.mark.parametrize("steps", [2, 4, 12, 50])
+def test_a_schedule_by_sigmas_is_what_diffusers_edm_does(sampler, steps):
+    scheduler = EDM[sampler](sigma_min=0.002, sigma_max=80.0, sigma_data=0.5, rho=7.0)
+    scheduler.set_timesteps(steps)
+    first = torch.from_numpy(SeededNoise([7], SHAPE)()[0]) * scheduler.init_noise_sigma
+    reference = [in_our_scale(scheduler, each) for each in walk(scheduler, first, scheduler.timesteps)]
+    mine = ours(Sigmas(), "edm", sampler, "karras", steps)
+    # In diffusers the samples have 80 times the size, where float32 loses more; the largest seen is 3.3e-5.
+    assert largest_difference(mine, reference) < 1e-4
+
+
+@pytest.mark.parametrize("sampler", BY_SIGMA)
+def test_a_schedule_by_sigmas_starts_loudest_and_ends_clean(sampler):
+    laid = plan(Sigmas(), sampler=sampler, spacing="karras", steps=20)
+    sigmas = [step.start.sigma for step in laid.steps]
+    assert sigmas == sorted(sigmas, reverse=True)
+    assert abs(sigmas[0] - 160.0) < 1e-6  # 80 beside data of deviation 0.5
+    assert abs(sigmas[-1] - 0.004) < 1e-9
+    assert laid.steps[-1].end.noise == 0.0
+    assert abs(laid.init_noise_sigma - ((80**2 + 1) / (80**2 + 0.25)) ** 0.5) < 1e-12
+    assert abs(laid.steps[0].evaluated.timestep - np.log(80) / 4) < 1e-12
+
+
+@pytest.mark.parametrize("scaled", [False, True])
 @pytest.mark.parametrize("zero_terminal_snr", [False, True])
-def test_signal_powers_are_diffusers_own(beta_schedule, zero_terminal_snr):
-    description = describe(beta_schedule=beta_schedule, zero_terminal_snr=zero_terminal_snr, prediction="v")
-    reference = configured(description, "ddim", "leading").alphas_cumprod.numpy()
-    assert np.abs(signal_powers(description) - reference).max() < 2e-6  # float64 against float32; seen: 5.1e-7
+def test_signal_powers_are_diffusers_own(scaled, zero_terminal_snr):
+    schedule = Betas(start=0.00085, end=0.012, scaled=scaled, zero_terminal_snr=zero_terminal_snr)
+    reference = configured(schedule, "v", "ddim", "leading").alphas_cumprod.numpy()
+    assert np.abs(schedule.signal_powers - reference).max() < 2e-6  # float64 against float32; seen: 5.1e-7
 
 
-def test_pndm_calls_the_model_once_more_than_it_has_steps():
-    assert len(plan(describe(), sampler="pndm", spacing="leading", steps=20).hops) == 21
-    assert len(plan(describe(), sampler="dpm++2m", spacing="leading", steps=20).hops) == 20
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+@given(st.floats(0.01, 1.55), st.integers(0, 99))
+def test_what_a_prediction_splits_adds_up_to_the_sample(prediction, angle, seed):
+    level = Level(timestep=1.0, signal=float(np.cos(angle)), noise=float(np.sin(angle)))
+    sample, output = SeededNoise([seed, seed + 1], SHAPE)()
+    denoised, noise = PREDICTIONS[prediction].split(output, sample, level)
+    assert np.abs(level.signal * denoised + level.noise * noise - sample).max() < 2e-5
+
+
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+@given(st.floats(0.01, 1.55), st.integers(0, 99))
+def test_a_perfect_network_is_split_into_the_data_and_the_noise(prediction, angle, seed):
+    level = Level(timestep=1.0, signal=float(np.cos(angle)), noise=float(np.sin(angle)))
+    data, noise = SeededNoise([seed, seed + 1], SHAPE)().astype(np.float64)
+    v = level.signal * noise - level.noise * data
+    sample = level.signal * data + level.noise * noise
+    output = {"epsilon": noise, "v": v, "edm": -v}[prediction]
+    split = PREDICTIONS[prediction].split(output, sample, level)
+    assert np.abs(split[0] - data).max() < 1e-9
+    assert np.abs(split[1] - noise).max() < 1e-9
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_row_does_not_depend_on_the_rows_beside_it(sampler):
+    laid = plan(SD, sampler=sampler, spacing="leading", steps=5)
+    together = [state.sample for state in denoise(laid, denoiser("v"), SeededNoise([1, 2, 3], SHAPE))]
+    alone = [state.sample[0] for state in denoise(laid, denoiser("v"), SeededNoise([2], SHAPE))]
+    assert all((both[1] == one).all() for both, one in zip(together, alone, strict=True))
+
+
+def test_pndm_calls_the_network_once_more_than_it_has_steps():
+    assert len(plan(SD, sampler="pndm", spacing="leading", steps=20).steps) == 21
+    assert len(plan(SD, sampler="dpm++2m", spacing="leading", steps=20).steps) == 20
 
 
 @pytest.mark.parametrize(
@@ -165,17 +219,18 @@ def test_pndm_calls_the_model_once_more_than_it_has_steps():
         ({"sampler": "ddim", "spacing": "leading", "steps": 1000}, "too many"),
         ({"sampler": "lcm", "spacing": "leading", "steps": 51}, "too many"),
         ({"sampler": "euler", "spacing": "leading", "steps": 2, "strength": 0.3}, "none to paint"),
+        ({"schedule": Sigmas(), "sampler": "ddim", "spacing": "karras", "steps": 20}, "ddim"),
+        ({"schedule": Sigmas(), "sampler": "euler", "spacing": "leading", "steps": 20}, "leading"),
     ],
 )
-def test_what_a_schedule_cannot_do_is_said_in_one_line(asked, word):
+def test_what_a_schedule_cannot_do_is_one_line_and_a_hint(asked, word):
     with pytest.raises(Misuse, match=word) as caught:
-        plan(describe(), **asked)
+        plan(**{"schedule": SD, **asked})
     assert "\n" not in str(caught.value)
     assert caught.value.hint
 
 
-def test_pndm_refuses_to_begin_at_pure_noise_but_not_after_it():
-    dark = describe(prediction="v", zero_terminal_snr=True)
+def test_pndm_cannot_start_at_pure_noise_but_can_after_it():
     with pytest.raises(Misuse, match="pure noise"):
-        plan(dark, sampler="pndm", spacing="trailing", steps=20)
-    assert plan(dark, sampler="pndm", spacing="leading", steps=20)
+        plan(ZERO_SNR, sampler="pndm", spacing="trailing", steps=20)
+    assert plan(ZERO_SNR, sampler="pndm", spacing="leading", steps=20)

@@ -1,4 +1,4 @@
-"""The Shortcut's file against the forms that the app documents, and its shell text run with nothing around it."""
+"""The Shortcut's property list, and its script run in an empty environment."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from microphone import Microphone, microphone
 
 from orchestrator.errors import AudioToImageError
 from orchestrator.mac import shortcut
 from orchestrator.mac.shortcut import QUICK_ACTION, TALKING, Shortcut
-from tests.microphone import Microphone, microphone
 
 __all__ = ["microphone"]
 
@@ -28,23 +28,25 @@ BARE = "/usr/bin:/bin:/usr/sbin:/sbin"
 PREFIX = "is.workflow.actions."
 
 
-def program(path: Path, text: str) -> Path:
+def write_program(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
     return path
 
 
-def run(text: str, *arguments: str, shell: str = "/bin/sh", home: Path = Path("/"), beside: Sequence[str] = ()) -> str:
-    """Run a shortcut's text as the app does: no profile, a bare PATH, nothing else in the environment."""
-    command = ["env", "-i", f"PATH={BARE}", f"HOME={home}", *beside, shell, "-c", text, shell, *arguments]
+def run(
+    text: str, *arguments: str, shell: str = "/bin/sh", home: Path = Path("/"), variables: Sequence[str] = ()
+) -> str:
+    """Run a shortcut's script as the app does: without a profile, with a bare PATH and little else."""
+    command = ["env", "-i", f"PATH={BARE}", f"HOME={home}", *variables, shell, "-c", text, shell, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
     assert not done.stderr
     return done.stdout
 
 
-def actions(of: Shortcut) -> list[tuple[str, dict[str, Any]]]:
-    listed = shortcut.workflow(of, Path("/x/audio-to-image"))["WFWorkflowActions"]
+def actions(which: Shortcut) -> list[tuple[str, dict[str, Any]]]:
+    listed = shortcut.workflow(which, Path("/x/audio-to-image"))["WFWorkflowActions"]
     assert all(each.keys() == {"WFWorkflowActionIdentifier", "WFWorkflowActionParameters"} for each in listed)
     return [
         (each["WFWorkflowActionIdentifier"].removeprefix(PREFIX), each["WFWorkflowActionParameters"]) for each in listed
@@ -52,14 +54,14 @@ def actions(of: Shortcut) -> list[tuple[str, dict[str, Any]]]:
 
 
 def references(value: Any) -> list[dict[str, str]]:
-    """Find every reference to another action's output."""
+    """Return all references to another action's output."""
     if isinstance(value, dict):
         inner = [found for each in value.values() for found in references(each)]
         return [value, *inner] if value.get("Type") == "ActionOutput" else inner
     return []
 
 
-def test_the_picture_is_decoded_shown_and_copied_and_a_failure_is_shown_as_text() -> None:
+def test_a_picture_is_shown_and_copied_and_a_failure_is_shown_as_text() -> None:
     (_, script), (_, condition), (_, failure), *rest = actions(TALKING)
     output = {"Type": "ActionOutput", "OutputUUID": script["UUID"], "OutputName": "Shell Script Result"}
     attached = {"Value": output, "WFSerializationType": "WFTextTokenAttachment"}
@@ -90,7 +92,7 @@ def test_the_picture_is_decoded_shown_and_copied_and_a_failure_is_shown_as_text(
     ]
 
 
-def test_the_quick_action_takes_files_as_arguments_and_stands_in_finder() -> None:
+def test_the_quick_action_takes_files_as_arguments_and_appears_in_finder() -> None:
     workflow = shortcut.workflow(QUICK_ACTION, Path("/x/audio-to-image"))
     script = actions(QUICK_ACTION)[0][1]
     assert script["InputMode"] == "as arguments"
@@ -102,7 +104,7 @@ def test_the_quick_action_takes_files_as_arguments_and_stands_in_finder() -> Non
 
 
 @pytest.mark.parametrize("which", [TALKING, QUICK_ACTION])
-def test_a_shortcut_is_whole_refers_to_its_own_actions_only_and_is_the_same_each_time(which: Shortcut) -> None:
+def test_a_shortcut_is_a_valid_and_stable_property_list_with_valid_references(which: Shortcut) -> None:
     workflow = shortcut.workflow(which, Path("/x/audio-to-image"))
     assert plistlib.loads(plistlib.dumps(workflow, fmt=plistlib.FMT_BINARY)) == workflow
     assert workflow["WFWorkflowMinimumClientVersion"] == 900
@@ -113,50 +115,50 @@ def test_a_shortcut_is_whole_refers_to_its_own_actions_only_and_is_the_same_each
 
 
 @pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash", "/bin/dash"])
-def test_the_shell_text_gives_the_picture_as_base64(tmp_path: Path, shell: str) -> None:
+def test_the_script_prints_the_picture_as_base64(tmp_path: Path, shell: str) -> None:
     if not Path(shell).exists():
         pytest.skip(f"no {shell}")
     picture = tmp_path / "a picture.png"
     picture.write_bytes(PNG)
     said = f'[ "$*" = "talk --once --now --no-open" ] || exit 2\necho listening >&2\necho "{picture}"'
-    command = program(tmp_path / "it's here" / "audio-to-image", said)
+    command = write_program(tmp_path / "it's here" / "audio-to-image", said)
     assert base64.b64decode(run(TALKING.text(command), shell=shell)) == PNG
 
 
-def test_where_talk_paints_several_pictures_the_last_one_is_given(tmp_path: Path) -> None:
+def test_the_last_of_several_pictures_is_printed(tmp_path: Path) -> None:
     (tmp_path / "2.png").write_bytes(PNG)
-    command = program(tmp_path / "audio-to-image", f'echo "{tmp_path}/1.png"; echo "{tmp_path}/2.png"')
+    command = write_program(tmp_path / "audio-to-image", f'echo "{tmp_path}/1.png"; echo "{tmp_path}/2.png"')
     assert base64.b64decode(run(TALKING.text(command))) == PNG
 
 
-def test_a_second_press_that_ends_the_listening_comes_out_in_words(tmp_path: Path) -> None:
-    command = program(tmp_path / "audio-to-image", "echo 'stopped listening' >&2")
+def test_a_second_press_that_stops_listening_prints_a_note(tmp_path: Path) -> None:
+    command = write_program(tmp_path / "audio-to-image", "echo 'stopped listening' >&2")
     assert run(TALKING.text(command)) == "note: stopped listening\n"
     assert ": " not in base64.encodebytes(PNG).decode()
 
 
-def test_a_failure_comes_out_as_its_own_words_without_the_talk_around_it(tmp_path: Path) -> None:
+def test_a_failure_prints_only_its_error_and_hint(tmp_path: Path) -> None:
     said = "echo 'listening: speak now' >&2; echo 'error: no speech heard' >&2; echo '  try: speak up' >&2; exit 3"
-    command = program(tmp_path / "audio-to-image", said)
+    command = write_program(tmp_path / "audio-to-image", said)
     assert run(TALKING.text(command)) == "error: no speech heard\n  try: speak up\n"
 
 
-def test_a_crash_comes_out_as_a_failure_with_its_last_words(tmp_path: Path) -> None:
-    command = program(tmp_path / "audio-to-image", "echo 'Bus error' >&2; exit 138")
+def test_a_crash_prints_its_status_and_last_lines(tmp_path: Path) -> None:
+    command = write_program(tmp_path / "audio-to-image", "echo 'Bus error' >&2; exit 138")
     assert run(TALKING.text(command)) == "error: it ended with status 138\nBus error\n"
 
 
-def test_a_command_that_is_gone_is_looked_for_at_home_then_missed_in_words(tmp_path: Path) -> None:
+def test_a_missing_command_is_searched_in_the_usual_places_then_reported(tmp_path: Path) -> None:
     text = TALKING.text(tmp_path / "gone" / "audio-to-image")
     assert run(text, home=tmp_path).startswith("error: audio-to-image is not on this Mac\n  try: ")
     (tmp_path / "picture.png").write_bytes(PNG)
-    program(tmp_path / ".local/bin/audio-to-image", f'echo "{tmp_path}/picture.png"')
+    write_program(tmp_path / ".local/bin/audio-to-image", f'echo "{tmp_path}/picture.png"')
     assert base64.b64decode(run(text, home=tmp_path)) == PNG
 
 
-def test_the_quick_action_paints_beside_each_recording_and_over_nothing(tmp_path: Path) -> None:
+def test_the_quick_action_paints_beside_each_recording_and_overwrites_nothing(tmp_path: Path) -> None:
     said = '[ "$1 $2 $3 $4 $6" = "picture --count 1 --output --" ] || exit 2\n[ -e "$7" ] && echo painted >"$5"'
-    command = program(tmp_path / "audio-to-image", said)
+    command = write_program(tmp_path / "audio-to-image", said)
     folder = tmp_path / "my.recordings"
     folder.mkdir()
     for name in ("one two.m4a", "-x.wav", "plain"):
@@ -170,7 +172,7 @@ def test_the_quick_action_paints_beside_each_recording_and_over_nothing(tmp_path
     assert (folder / "plain.png").read_text() == "mine"
 
 
-def test_the_quick_action_says_what_our_real_command_could_not_do(tmp_path: Path) -> None:
+def test_the_quick_action_reports_the_real_commands_error(tmp_path: Path) -> None:
     out = run(QUICK_ACTION.text(shortcut.our_command()), str(tmp_path / "nothing.wav"), home=tmp_path)
     assert out.startswith("error: ")
     assert "nothing.wav" in out
@@ -178,12 +180,10 @@ def test_the_quick_action_says_what_our_real_command_could_not_do(tmp_path: Path
 
 
 @pytest.mark.skipif(not (DEMO / "PICTURES.md").exists(), reason="the demo models are not made yet")
-def test_what_is_said_into_a_real_microphone_comes_out_as_a_picture(
-    microphone: Microphone, recording: Path, isolated: Path
-) -> None:
+def test_speech_into_the_microphone_becomes_a_picture(microphone: Microphone, recording: Path, isolated: Path) -> None:
     where = [f"{name}={os.environ[name]}" for name in ("XDG_RUNTIME_DIR", "AUDIO_TO_IMAGE_DATA", "OMP_NUM_THREADS")]
     with ThreadPoolExecutor() as pool:
-        shown = pool.submit(run, TALKING.text(shortcut.our_command()), home=isolated, beside=where)
+        shown = pool.submit(run, TALKING.text(shortcut.our_command()), home=isolated, variables=where)
         while not shown.done() and not list(isolated.rglob("*.part.wav")):
             time.sleep(0.05)
         microphone.play(recording)
@@ -193,75 +193,75 @@ def test_what_is_said_into_a_real_microphone_comes_out_as_a_picture(
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="no shellcheck")
 @pytest.mark.parametrize("which", [TALKING, QUICK_ACTION])
-def test_the_shell_text_is_clean(tmp_path: Path, which: Shortcut) -> None:
-    script = program(tmp_path / "script.sh", which.text(Path("/Users/o'hara/bin/audio-to-image")))
+def test_the_script_passes_shellcheck(tmp_path: Path, which: Shortcut) -> None:
+    script = write_program(tmp_path / "script.sh", which.text(Path("/Users/o'hara/bin/audio-to-image")))
     subprocess.run(["shellcheck", str(script)], check=True)
 
 
 @pytest.fixture
 def mac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Play macOS' two programs: `shortcuts`, which lists and signs, and the opener, where a person clicks."""
+    """Put fakes of macOS's `shortcuts` and `open` on PATH; opening a shortcut installs it."""
     folder = tmp_path / "mac"
-    program(
+    write_program(
         folder / "shortcuts",
         f'echo "$*" >>"{folder}/calls"\n'
         f'case $1 in list) cat "{folder}/list" 2>/dev/null || true ;; sign) cp "$5" "$7" ;; esac',
     )
-    program(folder / "open", f'basename "$1" .shortcut >>"{folder}/list"')
+    write_program(folder / "open", f'basename "$1" .shortcut >>"{folder}/list"')
     monkeypatch.setenv("PATH", f"{folder}:{BARE}")
     monkeypatch.setattr(shortcut, "TICK", 0.01)
     return folder
 
 
-def test_installing_signs_opens_and_waits_until_the_app_has_it(mac: Path, tmp_path: Path) -> None:
+def test_install_signs_opens_and_waits_for_the_shortcut(mac: Path, tmp_path: Path) -> None:
     notes = [note.text for note in shortcut.install(TALKING, tmp_path / "out", Path("/x/audio-to-image"))]
     unsigned, final = tmp_path / "out/unsigned/Audio to Image.shortcut", tmp_path / "out/Audio to Image.shortcut"
     sign = f"sign --mode people-who-know-me --input {unsigned} --output {final}"
     assert notes == [
         "click 'Add Shortcut' in the window that opens: 'Audio to Image'",
-        "the shortcut 'Audio to Image' is there",
+        "the shortcut 'Audio to Image' is installed",
     ]
     assert (mac / "calls").read_text().splitlines()[:3] == ["list", sign, "list"]
     assert plistlib.loads(final.read_bytes()) == shortcut.workflow(TALKING, Path("/x/audio-to-image"))
     assert not unsigned.parent.exists()
 
 
-def test_a_shortcut_that_is_there_already_is_not_added_twice(mac: Path, tmp_path: Path) -> None:
+def test_an_installed_shortcut_is_not_added_again(mac: Path, tmp_path: Path) -> None:
     for _ in range(2):
         list(shortcut.install(TALKING, tmp_path / "out", Path("/x/audio-to-image")))
     assert (mac / "list").read_text() == "Audio to Image\n"
 
 
-def test_a_click_that_never_comes_is_one_line_and_a_hint(
+def test_an_unconfirmed_shortcut_is_one_line_and_a_hint(
     mac: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program(mac / "open", "exit 0")
+    write_program(mac / "open", "exit 0")
     monkeypatch.setattr(shortcut, "PATIENCE", 0.05)
     with pytest.raises(AudioToImageError, match="was not added within") as caught:
         list(shortcut.install(TALKING, tmp_path / "out", Path("/x/audio-to-image")))
     assert caught.value.hint == "audio-to-image shortcut install"
 
 
-def test_signing_that_fails_says_what_the_tool_said_and_leaves_nothing(mac: Path, tmp_path: Path) -> None:
-    program(mac / "shortcuts", "echo 'Error: no identity' >&2; exit 1")
+def test_a_signing_failure_is_reported_and_leaves_no_file(mac: Path, tmp_path: Path) -> None:
+    write_program(mac / "shortcuts", "echo 'Error: no identity' >&2; exit 1")
     with pytest.raises(AudioToImageError, match="shortcuts sign failed: Error: no identity"):
         shortcut.export(TALKING, tmp_path / "out", Path("/x/audio-to-image"))
     assert not list((tmp_path / "out").rglob("*"))
 
 
-def test_uninstalling_removes_our_file_and_says_what_the_app_alone_can_do(mac: Path, tmp_path: Path) -> None:
+def test_uninstall_removes_the_file_and_explains_how_to_delete_the_shortcut(mac: Path, tmp_path: Path) -> None:
     list(shortcut.install(TALKING, tmp_path / "out", Path("/x/audio-to-image")))
-    with pytest.raises(AudioToImageError, match="the app alone can delete"):
+    with pytest.raises(AudioToImageError, match="only the Shortcuts app can delete"):
         list(shortcut.uninstall(TALKING, tmp_path / "out"))
     assert not list((tmp_path / "out").iterdir())
     (mac / "list").unlink()
     assert [note.text for note in shortcut.uninstall(TALKING, tmp_path / "out")] == [
-        "the shortcut 'Audio to Image' is gone"
+        "the shortcut 'Audio to Image' is removed"
     ]
 
 
 @pytest.mark.skipif(bool(shutil.which("shortcuts")), reason="a Mac: it would sign")
-def test_elsewhere_the_verb_writes_the_unsigned_file_and_installing_says_where_it_can_be_done(tmp_path: Path) -> None:
+def test_without_macos_export_writes_an_unsigned_file_and_install_fails_with_a_hint(tmp_path: Path) -> None:
     command = str(shortcut.our_command())
     done = subprocess.run([command, "shortcut", "export"], cwd=tmp_path, capture_output=True, text=True, check=True)
     written = plistlib.loads((tmp_path / done.stdout.strip()).read_bytes())

@@ -1,4 +1,4 @@
-"""Press to talk, as a person meets it: a real terminal, a real microphone, real engines."""
+"""`talk` with a real terminal, a virtual microphone and real engines."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ __all__ = ["microphone"]  # a fixture
 
 READY = "space or Enter: talk"
 CUE = "speak now"
-STEPS = ("--steps", "3")
-SLOWLY = ("--steps", "300")
+FEW_STEPS = ("--steps", "3")
+MANY_STEPS = ("--steps", "300")
 
 
 @pytest.fixture
 def talk(microphone: Microphone) -> Callable[..., Person]:
-    """Start talking in a terminal."""
+    """Return a function that starts `talk` in a terminal."""
     return lambda *arguments, **how: Person(COMMAND, "talk", "--no-open", *arguments, **how)
 
 
 @pytest.fixture
 def sentence(recording: Path) -> Path:
-    """Something to say, of three seconds."""
+    """A recorded sentence of three seconds."""
     return recording
 
 
 @pytest.fixture
-def short(recording: Path, tmp_path: Path) -> Path:
-    """Something to say in a second and a half."""
+def short_sentence(recording: Path, tmp_path: Path) -> Path:
+    """A recorded sentence of a second and a half."""
     samples = np.concatenate(list(read(recording)))[:24_000]
     write_wav(tmp_path / "short.wav", [samples])
     return tmp_path / "short.wav"
@@ -56,20 +56,20 @@ def recordings(home: Path) -> list[Path]:
     return sorted((home / "data" / "recordings").glob("*"))
 
 
-def test_a_sentence_becomes_a_picture_when_it_ends(
+def test_a_sentence_becomes_a_picture(
     talk: Callable[..., Person], microphone: Microphone, sentence: Path, isolated: Path
 ) -> None:
-    with talk("--once", "--now", "--timings", *STEPS) as person:
+    with talk("--once", "--now", "--timings", *FEW_STEPS) as person:
         person.see(CUE)
         microphone.play(sentence)
         meter = person.see("heard: ")
         assert "█" in meter
-        assert re.search(r"\d\.\d s  [a-z]+ [a-z]+", SEQUENCE.sub("", meter)), "no words while someone spoke"
+        assert re.search(r"\d\.\d s  [a-z]+ [a-z]+", SEQUENCE.sub("", meter)), "no words during speech"
         assert person.leave() == 0
         (picture,) = pictures(isolated)
         assert f"\n{picture}\n" in person.text
-        assert re.search(r"time: start .*, recording .*, painting .* in all", person.text)
-        assert recordings(isolated) == [], "a recording stays though its picture is kept"
+        assert re.search(r"time: start .*, recording .*, painting .* in total", person.text)
+        assert recordings(isolated) == [], "the recording was not deleted after its picture was kept"
         assert person.mode == person.found
         assert person.alone()
         recipe = read_png(picture)
@@ -78,12 +78,12 @@ def test_a_sentence_becomes_a_picture_when_it_ends(
         assert recipe.recording
 
 
-def test_a_session_stops_at_the_key_at_a_release_and_at_the_window(
+def test_a_sentence_ends_at_a_key_a_release_or_the_maximum_length(
     talk: Callable[..., Person], microphone: Microphone, sentence: Path, isolated: Path
 ) -> None:
-    with talk("--seconds", "5", "--silence", "30", "--keep-audio", *STEPS, KITTY_WINDOW_ID="1") as person:
+    with talk("--seconds", "5", "--silence", "30", "--keep-audio", *FEW_STEPS, KITTY_WINDOW_ID="1") as person:
         person.see(READY)
-        person.press("\x1b[?0u")  # the terminal can tell releases
+        person.press("\x1b[?0u")  # the terminal can report releases
         person.see("\x1b[>11u")
         for ending in ("a key", "a release", "the window"):
             person.press("\x1b[32u" + ("" if ending == "a release" else "\x1b[32;1:3u"))
@@ -93,7 +93,7 @@ def test_a_session_stops_at_the_key_at_a_release_and_at_the_window(
                 person.see_meter(1.7)
                 person.press("\x1b[32;1:3u" if ending == "a release" else "\x1b[32u")
             person.see("heard: ")
-            person.see("\x1b_Ga=T,f=100")  # the picture as it forms
+            person.see("\x1b_Ga=T,f=100")  # a preview
             person.see(".png")
             person.see(READY)
         person.resize(30)
@@ -107,25 +107,25 @@ def test_a_session_stops_at_the_key_at_a_release_and_at_the_window(
     assert len(pictures(isolated)) == 3
 
 
-def test_words_are_edited_refused_refined_and_undone(
-    talk: Callable[..., Person], microphone: Microphone, short: Path, isolated: Path
+def test_prompts_are_edited_rejected_refined_and_undone(
+    talk: Callable[..., Person], microphone: Microphone, short_sentence: Path, isolated: Path
 ) -> None:
-    with talk("--confirm", "--silence", "0.4", *STEPS) as person:
+    with talk("--confirm", "--silence", "0.4", *FEW_STEPS) as person:
 
-        def said(edit: str, seen: str) -> None:
+        def say_and_edit(prompt: str, expected: str) -> None:
             person.see(READY)
             person.press(" ")
             person.see(CUE)
-            microphone.play(short)
+            microphone.play(short_sentence)
             person.see("paint: ")
-            person.press(f"\x15{edit}\r")
-            person.see(seen)
+            person.press(f"\x15{prompt}\r")
+            person.see(expected)
 
-        said("a red house at noon", ".png")
-        said("", "refused")
-        said("make it night", ".png")
-        said("again", ".png")
-        said("undo", "back to: a red house at night")
+        say_and_edit("a red house at noon", ".png")
+        say_and_edit("", "cancelled: nothing is painted")
+        say_and_edit("make it night", ".png")
+        say_and_edit("again", ".png")
+        say_and_edit("undo", "back to: a red house at night")
         person.see(".png")
         person.see(READY)
         person.press("\x04")
@@ -137,13 +137,13 @@ def test_words_are_edited_refused_refined_and_undone(
     assert [each.prompt for each in (first, refined, again)] == ["a red house at noon"] + 2 * ["a red house at night"]
     assert (refined.parent, refined.seed) == (first.id, first.seed)
     assert (again.parent, again.seed != first.seed) == (first.id, True)
-    assert recordings(isolated) == [], "neither a refused nor an undone sentence leaves its recording"
+    assert recordings(isolated) == [], "a rejected or undone sentence leaves no recording"
 
 
 def test_a_picture_is_refined_by_voice(
     talk: Callable[..., Person], microphone: Microphone, tmp_path: Path, isolated: Path
 ) -> None:
-    with talk("--silence", "0.5", *STEPS) as person:
+    with talk("--silence", "0.5", *FEW_STEPS) as person:
         for words in ("a red house at noon", "make it night"):
             person.see(READY)
             person.press(" ")
@@ -159,13 +159,13 @@ def test_a_picture_is_refined_by_voice(
 
 
 @pytest.mark.parametrize("stage", ["listening", "confirming", "painting"])
-def test_ctrl_c_deletes_what_was_begun(
-    stage: str, talk: Callable[..., Person], microphone: Microphone, short: Path, isolated: Path
+def test_ctrl_c_deletes_the_unfinished_recording_and_picture(
+    stage: str, talk: Callable[..., Person], microphone: Microphone, short_sentence: Path, isolated: Path
 ) -> None:
     at = {"confirming": "paint: ", "painting": "step 2/"}.get(stage)
-    with talk("--once", "--now", *SLOWLY, *(["--confirm"] if stage == "confirming" else [])) as person:
+    with talk("--once", "--now", *MANY_STEPS, *(["--confirm"] if stage == "confirming" else [])) as person:
         person.see(CUE)
-        microphone.play(short)
+        microphone.play(short_sentence)
         person.see(at) if at else person.see_meter(1.0)
         person.press("\x03")
         assert person.leave() == 130
@@ -175,7 +175,7 @@ def test_ctrl_c_deletes_what_was_begun(
     assert not [path for path in (isolated / "data").rglob("*") if path.suffix in (".png", ".part")]
 
 
-def test_no_speech_is_status_3_and_its_recording_is_named(talk: Callable[..., Person], isolated: Path) -> None:
+def test_no_speech_is_exit_code_3_and_keeps_the_recording(talk: Callable[..., Person], isolated: Path) -> None:
     with talk("--once", "--now", "--seconds", "1") as person:
         assert person.leave() == 3
         (kept,) = recordings(isolated)
@@ -184,10 +184,10 @@ def test_no_speech_is_status_3_and_its_recording_is_named(talk: Callable[..., Pe
         assert person.mode == person.found
 
 
-def test_an_engine_killed_is_one_error_and_the_next_sentence_starts_a_new_one(
-    talk: Callable[..., Person], microphone: Microphone, short: Path, isolated: Path
+def test_a_killed_engine_is_one_error_and_the_next_sentence_starts_a_new_one(
+    talk: Callable[..., Person], microphone: Microphone, short_sentence: Path, isolated: Path
 ) -> None:
-    with talk(*SLOWLY, "--silence", "2") as person:
+    with talk(*MANY_STEPS, "--silence", "2") as person:
         for library, stage, message in (
             ("pywhispercpp", None, "the speech engine died (signal 9)"),
             ("onnxruntime", "step 2/", "the picture engine died (signal 9)"),
@@ -196,7 +196,7 @@ def test_an_engine_killed_is_one_error_and_the_next_sentence_starts_a_new_one(
             person.see(READY)
             person.press("\r")
             person.see(CUE)
-            microphone.play(short)
+            microphone.play(short_sentence)
             person.see(stage) if stage else person.see_meter(1.0)
             os.kill(person.engine(library), signal.SIGKILL)
             person.see("the recording is kept: ")
@@ -205,7 +205,7 @@ def test_an_engine_killed_is_one_error_and_the_next_sentence_starts_a_new_one(
         person.see(READY)
         person.press("\r")
         person.see(CUE)
-        microphone.play(short)
+        microphone.play(short_sentence)
         person.see("step 2/")
         person.press("\x03")
         assert person.leave() == 130
@@ -213,21 +213,21 @@ def test_an_engine_killed_is_one_error_and_the_next_sentence_starts_a_new_one(
         assert len(recordings(isolated)) == 3
 
 
-def test_a_program_killed_leaves_its_recording_and_a_sane_terminal(
-    talk: Callable[..., Person], microphone: Microphone, short: Path, isolated: Path
+def test_a_killed_talk_leaves_its_recording_and_restores_the_terminal(
+    talk: Callable[..., Person], microphone: Microphone, short_sentence: Path, isolated: Path
 ) -> None:
     with talk("--once", "--now", "--silence", "30") as person:
         person.see(CUE)
-        microphone.play(short)
+        microphone.play(short_sentence)
         person.see_meter(1.0)
         person.process.kill()
         person.leave()
-        assert person.alone(), "a process is left"
+        assert person.alone(), "a child process is still running"
         assert person.mode == person.found
     (part,) = recordings(isolated)
     assert part.name.endswith(".part.wav")
     with talk() as person:
-        person.see("a recording cut short is kept: ")
+        person.see("recovered an interrupted recording: ")
         person.see(READY)
         person.press("q")
         assert person.leave() == 0
@@ -235,24 +235,37 @@ def test_a_program_killed_leaves_its_recording_and_a_sane_terminal(
     assert sum(len(block) for block in read(kept)) > 8_000
 
 
-def test_without_a_terminal_the_path_alone_is_printed(microphone: Microphone, short: Path, isolated: Path) -> None:
-    closed = ["sh", "-c", 'exec "$@" <&- 2>/dev/null', "sh", COMMAND, "talk", "--once", "--now", "--no-open", *STEPS]
+def test_without_a_terminal_only_the_path_is_printed(
+    microphone: Microphone, short_sentence: Path, isolated: Path
+) -> None:
+    closed = [
+        "sh",
+        "-c",
+        'exec "$@" <&- 2>/dev/null',
+        "sh",
+        COMMAND,
+        "talk",
+        "--once",
+        "--now",
+        "--no-open",
+        *FEW_STEPS,
+    ]
     process = subprocess.Popen(closed, stdout=subprocess.PIPE, text=True)
-    _play_when_opened(microphone, short, isolated)
+    _play_when_opened(microphone, short_sentence, isolated)
     stdout, _ = process.communicate(timeout=PATIENCE)
     assert (stdout, process.returncode) == (f"{pictures(isolated)[0]}\n", 0)
 
 
-def test_the_same_story_is_told_as_json(microphone: Microphone, sentence: Path, isolated: Path) -> None:
-    command = [COMMAND, "talk", "--once", "--no-open", "--json", *STEPS]
+def test_json_has_the_same_events(microphone: Microphone, sentence: Path, isolated: Path) -> None:
+    command = [COMMAND, "talk", "--once", "--no-open", "--json", *FEW_STEPS]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     _play_when_opened(microphone, sentence, isolated)
     stdout, _ = process.communicate(timeout=PATIENCE)
-    told = [json.loads(line) for line in stdout.splitlines()]
-    names = [each["event"] for each in told]
+    events = [json.loads(line) for line in stdout.splitlines()]
+    names = [each["event"] for each in events]
     order = [names.index(name) for name in ("opened", "level", "words", "recorded", "heard", "painted", "kept")]
     assert order == sorted(order)
-    assert next(each for each in told if each["event"] == "recorded")["why"] == "silence"
+    assert next(each for each in events if each["event"] == "recorded")["why"] == "silence"
     assert process.returncode == 0
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.errors import AudioToImageError
-from orchestrator.paint.tokens import Tokenizing, unknown_words
+from orchestrator.paint.tokens import ClipTokenizer, unknown_words
 
 pytestmark = pytest.mark.quick
 
@@ -34,8 +34,8 @@ VECTORS = {
 
 
 @cache
-def tokenizing(length: int = 77, padding: int = 0) -> Tokenizing:
-    return Tokenizing(CLIP, length=length, padding=padding)
+def tokenizing(length: int = 77, padding: int = 0) -> ClipTokenizer:
+    return ClipTokenizer(CLIP, length=length, padding=padding)
 
 
 @pytest.mark.parametrize("prompt", VECTORS)
@@ -100,7 +100,7 @@ def test_a_broken_vocabulary_is_one_line_and_a_hint(tmp_path, file, content):
     if content is not None:
         (tmp_path / "model" / file).write_text(content, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(AudioToImageError, match=file) as caught:
-        Tokenizing(tmp_path / "model", length=77, padding=0)
+        ClipTokenizer(tmp_path / "model", length=77, padding=0)
     assert "\n" not in str(caught.value)
     assert caught.value.hint
 

@@ -1,4 +1,4 @@
-"""Where speech starts and ends, in real synthetic speech and in sounds that are none."""
+"""Voice detection in synthetic speech and in sounds that are not speech."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ NO_SPEECH = {
 
 
 @pytest.mark.parametrize("name", NO_SPEECH)
-def test_no_speech_is_found_where_there_is_none(name: str):
+def test_no_speech_is_found_in_other_sounds(name: str):
     assert spans([NO_SPEECH[name]]) == ()
 
 
 @pytest.mark.parametrize("voice", VOICES)
 @pytest.mark.parametrize("text", ["no", "thank you", SENTENCE])
-def test_speech_is_found_from_its_first_sound_to_its_last(text: str, voice: str, tmp_path: Path):
+def test_speech_is_found_from_start_to_end(text: str, voice: str, tmp_path: Path):
     said = speech(text, tmp_path, voice)
     (span,) = spans([silence(1), said, silence(1)])
     assert 0.9 < span.start < 1.5
@@ -48,7 +48,7 @@ def test_speech_is_found_from_its_first_sound_to_its_last(text: str, voice: str,
 
 
 @pytest.mark.parametrize("background", [noise(6, 0.02), noise(6, 0.05, colour=1), tones(6, 50, 100, amplitude=0.02)])
-def test_speech_is_found_in_noise_and_the_noise_around_it_is_not(background: Samples, tmp_path: Path):
+def test_speech_is_found_in_noise_without_the_noise_around_it(background: Samples, tmp_path: Path):
     said = speech(SENTENCE, tmp_path)
     mixed = background.copy()
     mixed[2 * SAMPLE_RATE :][: len(said)] += said // 2
@@ -71,7 +71,7 @@ def test_the_size_of_the_blocks_does_not_matter(size: int, tmp_path: Path):
     assert spans(blocks) == spans([samples])
 
 
-def test_a_sentence_ends_after_a_silence_and_not_before(tmp_path: Path):
+def test_a_sentence_is_finished_only_after_the_silence(tmp_path: Path):
     voice = Voice()
     voice.listen(silence(3))
     assert not voice.finished(0.8)  # nobody has spoken yet
@@ -87,7 +87,7 @@ def test_a_sentence_ends_after_a_silence_and_not_before(tmp_path: Path):
     assert not voice.speaking
 
 
-def test_someone_speaks_while_they_speak(tmp_path: Path):
+def test_speaking_is_true_only_during_speech(tmp_path: Path):
     voice = Voice()
     voice.listen(silence(1))
     assert not voice.speaking
@@ -97,11 +97,11 @@ def test_someone_speaks_while_they_speak(tmp_path: Path):
 
 
 @pytest.mark.parametrize("background", [silence(60), noise(60, 0.01)])
-def test_the_detector_sleeps_through_silence_and_steady_noise(background: Samples, monkeypatch: pytest.MonkeyPatch):
-    voice, asked = Voice(), []
-    monkeypatch.setattr(voice, "_ask", lambda chunk: asked.append(chunk) or 0.0)
+def test_the_detector_is_skipped_during_silence_and_steady_noise(background: Samples, monkeypatch: pytest.MonkeyPatch):
+    voice, detected = Voice(), []
+    monkeypatch.setattr(voice, "_detect", lambda chunk: detected.append(chunk) or 0.0)
     voice.listen(background)
-    assert len(asked) < len(background) // CHUNK // 5
+    assert len(detected) < len(background) // CHUNK // 5
 
 
 ONE_THREAD = """
@@ -114,7 +114,7 @@ print(len(os.listdir("/proc/self/task")), os.environ.get("OMP_THREAD_LIMIT"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
-def test_the_detector_takes_one_thread_and_leaves_the_environment_alone():
+def test_the_detector_uses_one_thread_and_leaves_the_environment_unchanged():
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent), "OPENBLAS_NUM_THREADS": "1"}
     result = subprocess.run(
         [sys.executable, "-c", ONE_THREAD], env=environment, capture_output=True, text=True, check=True

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import AudioToImageError, Misuse
-from orchestrator.worker import Elsewhere, Opening
+from orchestrator import events, hear, paint
+from orchestrator.errors import AudioToImageError, Cancelled, Misuse
+from orchestrator.hear.speech import Task
+from orchestrator.meaning import Evidence, Label, Labels, Nothing, Segment, Vector, Words
+from orchestrator.settings import Settings
+from orchestrator.worker import Call, Opening, RemoteEngine, messages
 from orchestrator.worker.child import Child
 
 
@@ -23,9 +30,10 @@ class Counter:
     def __init__(self, start: int = 0, broken: bool = False) -> None:
         self.start, self.broken = start, broken
 
-    def load(self) -> None:
+    def load(self) -> dict[str, int]:
         if self.broken:
             raise AudioToImageError("the model file is torn", "audio-to-image models get torn")
+        return {"start": self.start}
 
     def pid(self) -> int:
         return os.getpid()
@@ -48,15 +56,23 @@ class Counter:
         os.kill(os.getpid(), signal.SIGSEGV)
 
 
+Counting = RemoteEngine[dict[str, int]]
+
+
 @pytest.fixture
-def counter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Elsewhere]:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    engine = Elsewhere(Opening(name="counting", path="test_worker:Counter", arguments={"start": 3}))
+def counter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counting]:
+    monkeypatch.setenv("PYTHONPATH", f"{Path(__file__).parent}:{Path(__file__).parent.parent}")
+    engine = Counting(Opening(role="counting", path="test_worker:Counter", arguments={"start": 3}))
     yield engine
     engine.unload()
 
 
-def gone(pid: int, seconds: float = 60.0) -> bool:
+def pid_of(engine: Counting) -> int:
+    pid: int = engine.call("pid").result()
+    return pid
+
+
+def has_ended(pid: int, seconds: float = 60.0) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         state = Path(f"/proc/{pid}/stat")
@@ -66,55 +82,75 @@ def gone(pid: int, seconds: float = 60.0) -> bool:
     return False
 
 
-def test_the_engine_lives_in_another_process(counter: Elsewhere) -> None:
-    assert counter.ask("pid") != os.getpid()
+def wait_for(mark: Path, number: int) -> None:
+    end = time.monotonic() + 20
+    while not mark.exists() or not mark.read_text() or int(mark.read_text()) < number:
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
-def test_what_a_method_yields_arrives_one_by_one(counter: Elsewhere, tmp_path: Path) -> None:
-    assert list(counter.stream("count", tmp_path / "mark", 6)) == [3, 4, 5]
+def test_the_engine_runs_in_another_process(counter: Counting) -> None:
+    assert pid_of(counter) != os.getpid()
 
 
-def test_a_question_can_be_begun_and_its_answer_fetched_later(counter: Elsewhere) -> None:
+def test_the_facts_of_an_engine_come_with_the_answer_to_load(counter: Counting) -> None:
+    assert counter.load() == {"start": 3}
+    assert counter.load() == {"start": 3}, "also the second time"
+
+
+def test_what_a_method_yields_arrives_one_by_one(counter: Counting, tmp_path: Path) -> None:
+    assert list(counter.call("count", tmp_path / "mark", 6)) == [3, 4, 5]
+
+
+def test_a_call_can_be_polled_and_its_result_taken_later(counter: Counting) -> None:
     counter.start()
+    end = time.monotonic() + 20
     while not counter.loaded:
-        time.sleep(0.01)
-    counter.begin("think", 1.0)
-    assert not counter.answered
-    assert counter.finish() == 1.0
-    assert counter.ask("think", 0.0) == 0.0, "nothing of the first answer is left over"
+        assert time.monotonic() < end
+    call = counter.call("think", 0.5)
+    assert not call.poll()
+    assert call.result() == 0.5
+    assert call.ended
+    assert counter.call("think", 0.0).result() == 0.0, "nothing of the first answer is left over"
 
 
-def test_a_stream_goes_on_while_nobody_looks(counter: Elsewhere, tmp_path: Path) -> None:
+def test_a_stream_continues_while_it_is_only_polled(counter: Counting, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
-    counter.begin("count", mark, 10)
+    call = counter.call("count", mark, 10)
     while not mark.exists() or mark.read_text() != "9":
-        counter.gather()
-    assert list(counter.follow()) == list(range(3, 10))
+        call.poll()
+    assert list(call) == list(range(3, 10))
 
 
-def test_an_engine_told_to_stop_is_free_soon_and_what_it_still_said_is_dropped(
-    counter: Elsewhere, tmp_path: Path
-) -> None:
-    counter.begin("count", tmp_path / "mark", 10_000)
-    time.sleep(0.1)
-    counter.gather()
-    counter.stop()
+def test_a_cancelled_call_yields_nothing_more_and_the_engine_is_soon_free(counter: Counting, tmp_path: Path) -> None:
+    call = counter.call("count", tmp_path / "mark", 10_000)
+    wait_for(tmp_path / "mark", 5)
+    call.cancel()
+    assert list(call) == []
+    end = time.monotonic() + 20
     while not counter.free:
-        time.sleep(0.01)
-    assert counter.ask("think", 0.0) == 0.0
+        assert time.monotonic() < end
+    assert int((tmp_path / "mark").read_text()) < 10_000 - 1
+    assert counter.call("think", 0.0).result() == 0.0
 
 
-def test_the_answer_to_a_question_that_was_given_up_is_not_taken_for_the_next_one(counter: Elsewhere) -> None:
-    counter.begin("think", 0.1)
-    assert counter.ask("think", 0.0) == 0.0
-    counter.begin("think", 0.1)
-    counter.finish()
-    counter.stop()
-    assert counter.ask("think", 0.0) == 0.0, "there was nothing to stop"
+def test_a_new_call_cancels_the_one_before_it(counter: Counting, tmp_path: Path) -> None:
+    first = counter.call("count", tmp_path / "mark", 10_000)
+    assert counter.call("think", 0.0).result() == 0.0
+    assert first.ended
+    assert list(first) == []
+
+
+def test_a_late_cancel_does_not_stop_the_next_call(counter: Counting, tmp_path: Path) -> None:
+    first = counter.call("think", 0.0)
+    first.result()
+    call = counter.call("count", tmp_path / "mark", 6)
+    first.cancel()
+    assert list(call) == [3, 4, 5]
 
 
 @pytest.mark.parametrize("loaded", [False, True])
-def test_an_engine_that_was_killed_is_found_by_who_asks_whether_it_has_loaded(counter: Elsewhere, loaded: bool) -> None:
+def test_asking_whether_a_killed_engine_has_loaded_raises(counter: Counting, loaded: bool) -> None:
     counter.load() if loaded else counter.start()
     assert isinstance(counter._peer, Child)
     counter._peer.process.kill()
@@ -123,67 +159,97 @@ def test_an_engine_that_was_killed_is_found_by_who_asks_whether_it_has_loaded(co
         _ = counter.loaded
 
 
-def test_stopping_the_iteration_stops_the_work(counter: Elsewhere, tmp_path: Path) -> None:
-    stream = counter.stream("count", tmp_path / "mark", 10_000)
-    assert next(stream) == 3
-    stream.close()
-    reached = int((tmp_path / "mark").read_text())
-    assert reached < 5_000
-    assert list(counter.stream("count", tmp_path / "mark", 5)) == [3, 4], "the engine takes the next request"
+def test_stopping_the_iteration_stops_the_work(counter: Counting, tmp_path: Path) -> None:
+    values = iter(counter.call("count", tmp_path / "mark", 10_000))
+    assert next(values) == 3
+    del values
+    assert list(counter.call("count", tmp_path / "mark", 5)) == [3, 4], "the engine takes the next call"
 
 
-def test_an_error_of_the_engine_keeps_its_kind_and_its_hint(counter: Elsewhere) -> None:
+def test_an_error_of_the_engine_keeps_its_kind_and_its_hint(counter: Counting) -> None:
+    call = counter.call("refuse")
     with pytest.raises(Misuse, match="steps is 0") as caught:
-        counter.ask("refuse")
+        call.result()
     assert caught.value.hint == "use --steps 20"
+    assert call.failed
     assert counter.alive
 
 
-def test_an_engine_that_cannot_load_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    engine = Elsewhere(Opening(name="torn", path="test_worker:Counter", arguments={"broken": True}))
-    with pytest.raises(AudioToImageError, match="torn") as caught:
-        engine.ask("pid")
-    assert caught.value.hint == "audio-to-image models get torn"
+def test_an_engine_that_cannot_load_gives_its_reason_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", f"{Path(__file__).parent}:{Path(__file__).parent.parent}")
+    engine = Counting(Opening(role="torn", path="test_worker:Counter", arguments={"broken": True}))
+    for _ in range(2):
+        with pytest.raises(AudioToImageError, match="torn") as caught:
+            engine.load()
+        assert caught.value.hint == "audio-to-image models get torn"
     assert not engine.alive
 
 
-def test_a_dead_engine_is_one_clear_error_and_the_next_request_starts_a_new_one(counter: Elsewhere) -> None:
-    first = counter.ask("pid")
+def test_a_dead_engine_is_one_clear_error_and_the_next_call_starts_a_new_one(counter: Counting) -> None:
+    first = pid_of(counter)
     with pytest.raises(AudioToImageError, match=r"counting engine died.*signal 11.*something native went wrong"):
-        counter.ask("crash")
-    assert counter.ask("pid") != first
+        counter.call("crash").result()
+    assert pid_of(counter) != first
 
 
-def test_what_was_begun_is_not_awaited_of_another_engine(counter: Elsewhere) -> None:
-    pid = counter.ask("pid")
-    counter.begin("think", 60.0)
-    assert counter.begun
+def test_a_call_to_an_engine_that_dies_fails_and_stays_failed(counter: Counting) -> None:
+    pid = pid_of(counter)
+    call: Call[float] = counter.call("think", 60.0)
     os.kill(pid, signal.SIGKILL)
-    while counter.alive:
-        time.sleep(0.01)
+    end = time.monotonic() + 20
+    while not call.poll():
+        assert time.monotonic() < end
+    assert call.failed
     counter.load()
-    assert not counter.begun
-    assert counter.ask("pid") != pid
+    with pytest.raises(AudioToImageError, match="died"):
+        call.result()
+    assert pid_of(counter) != pid
 
 
-def test_unloading_ends_the_child(counter: Elsewhere) -> None:
-    pid = counter.ask("pid")
+def test_what_is_called_while_waiting_may_end_the_wait(counter: Counting) -> None:
+    counter.load()
+
+    def stop() -> None:
+        raise Cancelled("cancelled")
+
+    call = counter.call("think", 60.0)
+    counter.on_tick = stop
+    with pytest.raises(Cancelled):
+        call.result()
+
+
+def test_unloading_ends_the_child(counter: Counting) -> None:
+    pid = pid_of(counter)
     counter.unload()
-    assert gone(pid)
+    assert has_ended(pid)
 
 
 def test_a_child_whose_parent_is_killed_ends() -> None:
     program = (
-        "import time; from orchestrator.worker import Elsewhere, Opening\n"
-        "engine = Elsewhere(Opening(name='counting', path='test_worker:Counter'))\n"
-        "print(engine.ask('pid'), flush=True); time.sleep(60)"
+        "import time; from orchestrator.worker import Opening, RemoteEngine\n"
+        "engine = RemoteEngine(Opening(role='counting', path='test_worker:Counter'))\n"
+        "print(engine.call('pid').result(), flush=True); time.sleep(60)"
     )
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    paths = f"{Path(__file__).parent}:{Path(__file__).parent.parent}"
+    environment = os.environ | {"PYTHONPATH": paths}
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, env=environment)
     assert parent.stdout
     pid = int(parent.stdout.readline())
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    assert gone(pid)
+    assert has_ended(pid)
+
+
+def test_what_travels_keeps_its_fields_or_the_protocol_number_rises() -> None:
+    """Raise PROTOCOL when this fails, and put the new digest here."""
+    travels = (
+        *(messages.Opening, messages.Ask, messages.Cancel, messages.Press, messages.Answer),
+        *(Settings, hear.Facts, Task, Words, Nothing, Labels, Vector, Segment, Label, Evidence),
+        *(paint.Wish, paint.Decision, paint.Facts, events.Painted),
+    )
+    shape = {
+        f"{kind.__module__}.{kind.__name__}": [f"{each.name}: {each.type}" for each in fields(kind)] for kind in travels
+    }
+    digest = hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:16]
+    assert (messages.PROTOCOL, digest) == (1, "97fe4c43c50ce7b6")

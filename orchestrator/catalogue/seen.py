@@ -1,6 +1,6 @@
-"""What was seen when a model arrived, held to ever after: its files come in, `NAME.json` beside them goes out.
+"""The record of a fetched model, `NAME.json` beside its folder: its files with their sizes and digests.
 
-The record outlives the model: one that is removed and fetched again must be the same, bit for bit.
+The record stays when the model is removed; when it is fetched again it must be the same, bit for bit.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from shlex import quote
-from typing import Any
 
-from orchestrator import files
+from orchestrator import files, typed
 from orchestrator.errors import AudioToImageError
 
 FORMAT = 1
@@ -22,7 +21,7 @@ MAX_BYTES = 16 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class File:
-    """One file of a model, by its path inside it."""
+    """One file of a model; its path is relative to the model's folder."""
 
     path: str
     size: int
@@ -31,18 +30,18 @@ class File:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """A model as it arrived."""
+    """A model as it was fetched."""
 
     name: str
     repository: str
     commit: str
     licence: str
-    fetched: tuple[File, ...]  # as the repository has them
-    files: tuple[File, ...]  # as they stand here: the same, or what was made of them
+    fetched: tuple[File, ...]  # as in the repository
+    files: tuple[File, ...]  # as on this machine: the same, or converted
 
     @property
     def digest(self) -> str:
-        """Tell the SHA-256 of the one file, or of the list of files and their digests."""
+        """Return the SHA-256 of the one file, or of the list of files and their digests."""
         return digest_of(self.files)
 
     def to_json(self) -> str:
@@ -50,12 +49,13 @@ class Seen:
 
     @classmethod
     def from_json(cls, text: str) -> Seen:
-        """Read a record that anyone may have written; raises ValueError unless it is one."""
+        """Read a record from untrusted JSON; raise ValueError unless it is one."""
         try:
-            values = json.loads(text)
-            texts = {name: _typed(values[name], str) for name in ("name", "repository", "commit", "licence")}
-            return cls(**texts, fetched=_files(values["fetched"]), files=_files(values["files"]))
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            record = typed.build(cls, json.loads(text))
+            if not all(safe(each.path) and each.size >= 0 for each in record.fetched + record.files):
+                raise ValueError("a path leaves its folder")
+            return record
+        except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(f"not a record of a model: {error!r}") from error
 
     def write(self, folder: Path) -> None:
@@ -63,7 +63,7 @@ class Seen:
 
     @classmethod
     def read(cls, folder: Path, name: str) -> Seen | None:
-        """Read the record of a model; None where it never arrived."""
+        """Read the record of a model; return None if there is none."""
         path = place(folder, name)
         try:
             return cls.from_json(path.read_text(encoding="utf-8"))
@@ -77,22 +77,22 @@ class Seen:
             ) from error
 
     def damaged(self, folder: Path) -> tuple[str, ...]:
-        """Name the files that are not there at their size: a look, not a proof."""
+        """Return the files that are missing or have another size; digests are not compared."""
         return tuple(each.path for each in self.files if size_of(folder / each.path) != each.size)
 
 
 def place(folder: Path, name: str) -> Path:
-    """Tell where a model's record stands."""
+    """Return the path of a model's record."""
     return folder / f"{name}.json"
 
 
 def size_of(path: Path) -> int:
-    """Tell a file's size; -1 where there is none."""
+    """Return a file's size, or -1 if there is none."""
     return path.stat().st_size if path.is_file() else -1
 
 
 def digest_of(listed: tuple[File, ...]) -> str:
-    """Digest a model: its one file, or the list of its files."""
+    """Return the digest of a model's one file, or of the list of its files."""
     if len(listed) == 1:
         return listed[0].sha256
     lines = sorted(f"{each.sha256}  {each.path}\n" for each in listed)
@@ -100,7 +100,7 @@ def digest_of(listed: tuple[File, ...]) -> str:
 
 
 def look(folder: Path) -> Iterator[File]:
-    """Read every file of a folder through, one after the other."""
+    """Digest every file of a folder."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             name = path.relative_to(folder).as_posix()
@@ -108,23 +108,7 @@ def look(folder: Path) -> Iterator[File]:
 
 
 def safe(name: str) -> bool:
-    """Tell whether a file's name, which somebody else chose, stays inside the folder it is written to."""
+    """Return whether an untrusted file name stays inside the folder it is written to."""
     path = PurePosixPath(name)
     plain = name.isprintable() and "\\" not in name and ":" not in name and name == path.as_posix()
     return plain and not path.is_absolute() and ".." not in path.parts and name not in ("", ".")
-
-
-def _files(values: Any) -> tuple[File, ...]:
-    listed = tuple(
-        File(path=_typed(value["path"], str), size=_typed(value["size"], int), sha256=_typed(value["sha256"], str))
-        for value in _typed(values, list)
-    )
-    if not all(safe(each.path) and each.size >= 0 for each in listed):
-        raise ValueError("a path leaves its folder")
-    return listed
-
-
-def _typed(value: Any, kind: type) -> Any:
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise TypeError(f"{value!r:.50} is not {kind.__name__}")
-    return value

@@ -1,4 +1,4 @@
-"""Parse, call, print: the command `audio-to-image`. What runs is imported when its verb is called."""
+"""The command `audio-to-image`. Each verb imports what it runs only when it is called, so that --help is fast."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import NoReturn
 import click
 
 from orchestrator import __version__
+from orchestrator.cli import doctor, gallery, line, machine, models, serve, shortcut, talk
 from orchestrator.errors import AudioToImageError, Cancelled
 
 
@@ -22,8 +23,27 @@ def commands() -> None:
     """Say it, see it: speech to picture, offline, on your own machine."""
 
 
+VERBS: tuple[click.Command, ...] = (
+    line.record,
+    line.hear,
+    line.clean,
+    line.paint,
+    line.picture,
+    talk.talk,
+    gallery.gallery,
+    models.models,
+    serve.serve,
+    doctor.doctor,
+    shortcut.shortcut,
+    machine.devices,
+    machine.completion,
+)
+for verb in VERBS:
+    commands.add_command(verb)
+
+
 def main() -> NoReturn:
-    """Run the command and leave with its exit code."""
+    """Run the command and exit with its code."""
     _open_closed_streams()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -33,42 +53,41 @@ def main() -> NoReturn:
         error.show()
         code = error.exit_code
     except AudioToImageError as error:
-        code = _tell(error)
+        code = _report(error)
     except (KeyboardInterrupt, click.Abort):
-        code = _tell(Cancelled("cancelled"))
-    except BrokenPipeError:  # whoever read our result has left
-        _give_up_stdout()
+        code = _report(Cancelled("cancelled"))
+    except BrokenPipeError:  # the reader of stdout has exited
+        _discard_stdout()
         code = 1
-    except OSError as error:  # of the output: what we write elsewhere is translated where it is written
+    except OSError as error:  # from stdout; modules that write files translate their own errors
         if error.errno != errno.ENOSPC:
             raise
-        _give_up_stdout()
-        code = _tell(AudioToImageError("the disk is full: cannot write the result", "free some space, then ask again"))
+        _discard_stdout()
+        code = _report(
+            AudioToImageError("the disk is full: cannot write the result", "free some space, then try again")
+        )
     sys.exit(code)
 
 
-def _give_up_stdout() -> None:
-    """Let what could not be written go, or leaving would try again."""
+def _discard_stdout() -> None:
+    """Redirect stdout to /dev/null, so that the interpreter does not flush it again on exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _open_closed_streams() -> None:
-    """Open /dev/null where a launcher closed stdin, stdout or stderr, lest a pipe of ours takes the number."""
+    """Open /dev/null for each standard stream that is closed, so that no other file gets its descriptor."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
             os.dup2(os.open(os.devnull, os.O_RDWR), number)
-            setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for as long as we run
+            setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - stays open
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")  # a path goes out as it came, also one that is no text
+        sys.stdout.reconfigure(errors="surrogateescape")  # paths need not be valid UTF-8
 
 
-def _tell(error: AudioToImageError) -> int:
+def _report(error: AudioToImageError) -> int:
     click.echo(f"error: {error}" + (f"\n  try: {error.hint}" if error.hint else ""), err=True)
     return error.exit_code
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-from orchestrator.cli import doctor, gallery, line, machine, models, serve, shortcut, talk  # noqa: E402,F401 - verbs add themselves to `commands`

@@ -1,4 +1,4 @@
-"""The verb that tells what works on this machine."""
+"""The verb `doctor`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import asdict
 import click
 
 from orchestrator import settings
-from orchestrator.cli import commands, options
+from orchestrator.cli import options
 
 
-@commands.command()
+@click.command()
 @options.as_json
 def doctor(as_json: bool) -> int:
-    """Tell what works on this machine, what does not, the command that repairs it. Exits 0 when `talk` will work."""
+    """Check what works on this machine and print a fix for what does not. Exits with 0 if `talk` will work."""
     from orchestrator.doctor import examine
 
     works = True

@@ -1,4 +1,4 @@
-"""The verbs of the gallery."""
+"""The verb `gallery` and its subcommands."""
 
 from __future__ import annotations
 
@@ -9,33 +9,32 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator import events, settings
-from orchestrator.cli import commands, options
+from orchestrator.cli import options
 from orchestrator.terminal import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from orchestrator.gallery import Gallery, Kept
+    from orchestrator.gallery import Gallery
 
 
-@commands.group()
+@click.group()
 def gallery() -> None:
-    """Pictures kept: list, search, show, repaint, remove, restore, export, rebuild."""
+    """List, search and manage the pictures you have painted."""
 
 
-def _gallery() -> Gallery:
+def _open_gallery() -> Gallery:
     from orchestrator.gallery import Gallery
 
     return Gallery(settings.load().gallery)
 
 
-def _list(pictures: Iterable[Kept], *, as_json: bool) -> None:
+def _print_pictures(pictures: Iterable[events.Kept], *, as_json: bool) -> None:
     for kept in pictures:
-        event = events.Kept(id=kept.id, path=kept.path, recipe=kept.recipe)
-        click.echo(event.to_json() if as_json else printable(f"{kept.id}  {kept.recipe.prompt}"))
+        click.echo(kept.to_json() if as_json else printable(f"{kept.id}  {kept.recipe.prompt}"))
 
 
-limit = click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
+limit = click.option("--limit", type=click.IntRange(min=1), help="Show at most this many.")
 wanted = click.argument("wanted", metavar="ID")
 
 
@@ -43,8 +42,8 @@ wanted = click.argument("wanted", metavar="ID")
 @limit
 @options.as_json
 def list_(limit: int | None, as_json: bool) -> None:
-    """List the pictures, newest first."""
-    _list(_gallery().list(limit), as_json=as_json)
+    """List pictures, newest first."""
+    _print_pictures(_open_gallery().list(limit), as_json=as_json)
 
 
 @gallery.command()
@@ -52,18 +51,18 @@ def list_(limit: int | None, as_json: bool) -> None:
 @limit
 @options.as_json
 def search(words: tuple[str, ...], limit: int | None, as_json: bool) -> None:
-    """Find pictures by the words of their prompt or of what was said."""
-    _list(_gallery().search(" ".join(words), limit), as_json=as_json)
+    """Find pictures by words in the prompt or the transcript."""
+    _print_pictures(_open_gallery().search(" ".join(words), limit), as_json=as_json)
 
 
 @gallery.command()
 @wanted
 @options.as_json
 def show(wanted: str, as_json: bool) -> None:
-    """Show where a picture is and how it was made."""
-    kept = _gallery().show(wanted)
+    """Show a picture's path and recipe."""
+    kept = _open_gallery().show(wanted)
     if as_json:
-        _list([kept], as_json=True)
+        _print_pictures([kept], as_json=True)
         return
     click.echo(kept.path)
     for name, value in asdict(kept.recipe).items():
@@ -77,15 +76,15 @@ def show(wanted: str, as_json: bool) -> None:
 @options.as_json
 @options.timings
 def repaint(wanted: str, as_json: bool, timings: bool, **flags: object) -> int:
-    """Paint a picture again from its recipe: the same pixels on the same runtime, version and threads."""
+    """Paint a picture again from its recipe. The pixels are the same with the same runtime, version and threads."""
     from orchestrator import terminal
     from orchestrator.line import pipeline
     from orchestrator.line.engines import Line
-    from orchestrator.line.order import as_it_was
+    from orchestrator.line.order import settings_of
 
-    chosen, recipe = settings.load(flags), _gallery().show(wanted).recipe
-    with Line(as_it_was(chosen, recipe)) as line:
-        stream = pipeline.told(pipeline.repainting(line, recipe))
+    chosen, recipe = settings.load(flags), _open_gallery().show(wanted).recipe
+    with Line(settings_of(chosen, recipe)) as line:
+        stream = pipeline.with_failure(pipeline.repainting(line, recipe))
         return terminal.show(
             stream,
             lambda event: str(event.path) if isinstance(event, events.Kept) else None,
@@ -97,33 +96,33 @@ def repaint(wanted: str, as_json: bool, timings: bool, **flags: object) -> int:
 @gallery.command()
 @click.argument("wanted", metavar="ID...", nargs=-1, required=True)
 def remove(wanted: tuple[str, ...]) -> None:
-    """Move pictures to the trash; `gallery restore` brings them back."""
+    """Move pictures to the trash. `gallery restore` brings them back."""
     for each in wanted:
-        click.echo(_gallery().remove(each).path)
+        click.echo(_open_gallery().remove(each).path)
 
 
 @gallery.command()
 @click.argument("wanted", metavar="ID...", nargs=-1, required=True)
 def restore(wanted: tuple[str, ...]) -> None:
-    """Bring pictures back from the trash."""
+    """Restore pictures from the trash."""
     for each in wanted:
-        click.echo(_gallery().restore(each).path)
+        click.echo(_open_gallery().restore(each).path)
 
 
 @gallery.command()
 @click.argument("wanted", metavar="ID...", nargs=-1, required=True)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--bare", is_flag=True, help="Leave the recipe, and so what was said, out of the copies.")
+@click.option("--bare", is_flag=True, help="Leave the recipe, and with it the transcript, out of the copies.")
 def export(wanted: tuple[str, ...], folder: Path, bare: bool) -> None:
-    """Copy pictures to a folder under names that people can read."""
-    for path in _gallery().export(wanted, folder, bare=bare):
+    """Copy pictures to a folder under readable names."""
+    for path in _open_gallery().export(wanted, folder, bare=bare):
         click.echo(path)
 
 
 @gallery.command()
 def rebuild() -> None:
-    """Make the index anew from the files."""
-    rebuilt = _gallery().rebuild()
+    """Rebuild the index from the picture files."""
+    rebuilt = _open_gallery().rebuild()
     click.echo(f"{rebuilt.pictures} pictures")
     for path in rebuilt.skipped:
         click.echo(f"no recipe in {path}", err=True)

@@ -1,4 +1,4 @@
-"""The verbs of the line: record, hear, clean, paint, picture."""
+"""The verbs `record`, `hear`, `clean`, `paint` and `picture`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator import events, settings
-from orchestrator.cli import commands, options
+from orchestrator.cli import options
 from orchestrator.errors import Misuse
 from orchestrator.events import Event
 from orchestrator.files import kind
@@ -22,41 +22,41 @@ if TYPE_CHECKING:
     from orchestrator.record import Stop
 
 
-@commands.command()
+@click.command()
 @options.recording
-@click.option("--until-silence", is_flag=True, help="Stop when the sentence ends.")
+@click.option("--until-silence", is_flag=True, help="Stop at the end of the sentence.")
 @options.output
 @options.as_json
 @options.timings
 def record(until_silence: bool, as_json: bool, timings: bool, **flags: object) -> int:
-    """Record from the microphone to a WAV file; prints its path. Enter or Ctrl-C stops it and keeps what was said."""
+    """Record from the microphone to a WAV file and print its path. Enter or Ctrl-C stops and keeps the recording."""
     from orchestrator import terminal
     from orchestrator.line import pipeline
     from orchestrator.record import Stop, new_path
-    from orchestrator.terminal.session import recovered
+    from orchestrator.terminal.session import recover_recordings
 
     chosen = settings.load(flags)
     stop = Stop()
-    _keep_on_signals(stop)
-    path = _into(chosen.output, new_path(chosen.recordings))
+    _stop_on_signals(stop)
+    path = _recording_path(chosen.output, new_path(chosen.recordings))
     recording = pipeline.recording(chosen, path, stop, until_silence=until_silence)
-    stream = chain(recovered(chosen.recordings), recording)
+    stream = chain(recover_recordings(chosen.recordings), recording)
     return terminal.show(
-        pipeline.told(_stopped_by_enter(stream, stop)),
+        pipeline.with_failure(_stop_on_enter(stream, stop)),
         lambda event: str(event.path) if isinstance(event, events.Recorded) else None,
         as_json=as_json,
         timings=timings,
     )
 
 
-@commands.command()
+@click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @options.hearing
 @options.threads
 @options.as_json
 @options.timings
 def hear(file: Path, as_json: bool, timings: bool, **flags: object) -> int:
-    """Write down what is said in a recording, as the speech model hears it."""
+    """Transcribe a recording. Prints the speech model's words as they are."""
     from orchestrator import terminal
     from orchestrator.line import pipeline
     from orchestrator.line.engines import Line
@@ -66,41 +66,41 @@ def hear(file: Path, as_json: bool, timings: bool, **flags: object) -> int:
     source = stored(str(file), chosen.recordings)
     with Line(chosen) as line:
         return terminal.show(
-            pipeline.told(pipeline.transcript(line, source)),
+            pipeline.with_failure(pipeline.transcribe(line, source)),
             lambda event: event.transcript if isinstance(event, events.Heard) else None,
             as_json=as_json,
             timings=timings,
         )
 
 
-@commands.command()
+@click.command()
 def clean() -> None:
-    """Take non-speech tags out of text: stdin to stdout."""
+    """Remove non-speech tags such as [MUSIC] from text. Reads stdin and writes stdout."""
     from orchestrator.clean import clean_bytes
 
     sys.stdout.buffer.write(clean_bytes(sys.stdin.buffer.read()))
 
 
-@commands.command()
+@click.command()
 @click.argument("prompt")
 @options.painting
 @options.output
 @options.as_json
 @options.timings
 def paint(prompt: str, image: str, as_json: bool, timings: bool, **flags: object) -> int:
-    """Paint words; `-` reads them from stdin. Prints the picture's path."""
+    """Paint a prompt and print the picture's path. `-` reads the prompt from stdin."""
     from orchestrator import terminal
     from orchestrator.line import pipeline
     from orchestrator.line.engines import Line
-    from orchestrator.line.order import Said
+    from orchestrator.line.order import Prompt
 
     words = sys.stdin.buffer.read().decode("utf-8", "surrogateescape").strip() if prompt == "-" else prompt
     with Line(settings.load(flags)) as line:
-        stream = pipeline.painting(line, Said(prompt=words), image=image)
-        return terminal.show(pipeline.told(stream), _kept, as_json=as_json, timings=timings)
+        stream = pipeline.painting(line, Prompt(text=words), image=image)
+        return terminal.show(pipeline.with_failure(stream), _kept, as_json=as_json, timings=timings)
 
 
-@commands.command()
+@click.command()
 @click.argument("files", nargs=-1, required=True)
 @options.hearing
 @options.painting
@@ -109,7 +109,7 @@ def paint(prompt: str, image: str, as_json: bool, timings: bool, **flags: object
 @options.as_json
 @options.timings
 def picture(files: tuple[str, ...], image: str, as_json: bool, timings: bool, **flags: object) -> int:
-    """Turn recordings into pictures: any format ffmpeg reads, `-` is stdin. Prints one path a line."""
+    """Turn recordings in any format ffmpeg reads into pictures. `-` is stdin. Prints one path per line."""
     from orchestrator import terminal
     from orchestrator.line import pipeline
     from orchestrator.line.engines import Line
@@ -125,25 +125,25 @@ def _kept(event: Event) -> str | None:
     return str(event.path) if isinstance(event, events.Kept) else None
 
 
-def _into(output: Path | None, path: Path) -> Path:
-    """Put a recording where the person wants it: a file, a folder, or the usual place."""
+def _recording_path(output: Path | None, path: Path) -> Path:
+    """Return where to write a recording; `output` may be a file, a folder or None."""
     if output is None:
         return path
     return output / path.name if kind(output) == "folder" else output
 
 
-def _keep_on_signals(stop: Stop) -> None:
-    """The first Ctrl-C or SIGTERM stops a recording and keeps it; the next ones end us."""
+def _stop_on_signals(stop: Stop) -> None:
+    """Stop the recording and keep it at the first Ctrl-C or SIGTERM; a second one exits."""
 
-    def first(number: int, _frame: object) -> None:
+    def stop_once(number: int, _frame: object) -> None:
         stop("key")
         signal.signal(number, signal.default_int_handler)
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, first)
+        signal.signal(number, stop_once)
 
 
-def _stopped_by_enter(stream: Iterator[Event], stop: Stop) -> Iterator[Event]:
+def _stop_on_enter(stream: Iterator[Event], stop: Stop) -> Iterator[Event]:
     from orchestrator import terminal
 
     for event in stream:

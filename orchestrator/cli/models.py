@@ -1,4 +1,4 @@
-"""The verbs about models."""
+"""The verb `models` and its subcommands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator import events, settings
-from orchestrator.cli import commands, options
+from orchestrator.cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from orchestrator.events import Event
 
 
-@commands.group()
+@click.group()
 def models() -> None:
-    """Which models there are, and which are here."""
+    """List, fetch and manage models."""
 
 
 names = click.argument("names", nargs=-1, metavar="NAME...")
 
 
 def _show(stream: Iterator[Event], *, as_json: bool = False) -> int:
-    """Draw what happens, and print where each model stands."""
+    """Show progress and print the path of each model."""
     from orchestrator import terminal
     from orchestrator.line import pipeline
 
     return terminal.show(
-        pipeline.told(stream),
+        pipeline.with_failure(stream),
         lambda event: str(event.path) if isinstance(event, events.ModelHere) else None,
         as_json=as_json,
     )
@@ -41,7 +41,7 @@ def _show(stream: Iterator[Event], *, as_json: bool = False) -> int:
 @models.command("list")
 @options.as_json
 def list_(as_json: bool) -> None:
-    """List the models there are; those that are here have a mark."""
+    """List the known models. Installed ones are marked with *."""
     from orchestrator import catalogue
 
     here = {each.name for each in catalogue.installed(settings.load())}
@@ -50,16 +50,16 @@ def list_(as_json: bool) -> None:
             click.echo(json.dumps(asdict(model) | {"here": model.name in here}))
         else:
             mark = "*" if model.name in here else " "
-            size = model.size or ("" if model.demo else "unpinned")
+            size = model.size or ("" if model.demo else "unknown")
             click.echo(f"{mark} {model.name:<34} {model.kind:<8} {size:<9} {model.good_for}")
 
 
 @models.command()
 @names
-@click.option("--renew", is_flag=True, help="Accept other files than were seen before.")
+@click.option("--renew", is_flag=True, help="Accept files that differ from those fetched before.")
 @options.as_json
 def get(names: tuple[str, ...], renew: bool, as_json: bool) -> int:
-    """Fetch models, by default the two full ones for this machine; prints where they stand."""
+    """Fetch models and print their paths. Without names, fetches the two full models for this machine."""
     from orchestrator.line import library
 
     return _show(library.get(names, settings.load(), renew=renew), as_json=as_json)
@@ -69,7 +69,7 @@ def get(names: tuple[str, ...], renew: bool, as_json: bool) -> int:
 @names
 @options.as_json
 def verify(names: tuple[str, ...], as_json: bool) -> int:
-    """Read every file of these models through, by default of all that were fetched."""
+    """Check every file of models against its checksum. Without names, checks every fetched model."""
     from orchestrator.line import library
 
     return _show(library.verify(names, settings.load()), as_json=as_json)
@@ -87,7 +87,7 @@ def remove(names: tuple[str, ...]) -> int:
 @models.command()
 @click.argument("names", nargs=-1, metavar="NAME...", required=True)
 def where(names: tuple[str, ...]) -> None:
-    """Print where models stand on this machine."""
+    """Print the paths of models on this machine."""
     from orchestrator import catalogue
 
     for name in names:
@@ -98,10 +98,10 @@ def where(names: tuple[str, ...]) -> None:
 @click.argument("out", type=click.Path(path_type=Path))
 @names
 def bundle(out: Path, names: tuple[str, ...]) -> int:
-    """Write models that are here into one file, for a machine without a network."""
+    """Pack installed models into one file, for a machine without a network."""
     from orchestrator.line import library
 
-    code = _show(library.carry(names, out, settings.load()))
+    code = _show(library.make_bundle(names, out, settings.load()))
     if code == 0:
         click.echo(out)
     return code
@@ -111,30 +111,30 @@ def bundle(out: Path, names: tuple[str, ...]) -> int:
 @click.argument("file", type=click.Path(path_type=Path))
 @options.as_json
 def add(file: Path, as_json: bool) -> int:
-    """Bring in the models of a bundle; prints where they stand."""
+    """Install the models in a bundle and print their paths."""
     from orchestrator.line import library
 
-    return _show(library.add(file, settings.load()), as_json=as_json)
+    return _show(library.add_bundle(file, settings.load()), as_json=as_json)
 
 
 @models.command()
 @click.argument("source", metavar="FOLDER", type=click.Path(path_type=Path))
 @click.option("--to", type=click.Choice(["onnx", "coreml"]), required=True, help="The runtime to convert for.")
-@click.option("--palettize", type=int, metavar="BITS", help="Bits a weight; 6 looks nearly the same (Core ML only).")
-@click.option("--weights", type=click.Choice(["fp16", "fp32"]), default="fp16", help="How ONNX files store weights.")
+@click.option("--palettize", type=int, metavar="BITS", help="Bits per weight; 6 looks nearly the same (Core ML only).")
+@click.option("--weights", type=click.Choice(["fp16", "fp32"]), default="fp16", help="The weights' type in ONNX files.")
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="The new model's folder.")
 def convert(source: Path, to: str, palettize: int | None, weights: str, output: Path | None) -> int:
-    """Convert a Stable Diffusion model in diffusers' format; prints the new folder."""
+    """Convert a Stable Diffusion model in diffusers' format and print the new folder."""
     from orchestrator.convert import convert
 
     target = output or settings.load().models / f"{source.resolve().name}-{to}"
 
-    def told() -> Iterator[Event]:
+    def progress_events() -> Iterator[Event]:
         for progress in convert(source, target, to=to, palettize=palettize, weights=weights):
             what = f"{progress.piece}: {progress.what}"
             yield events.Working(what=what, done=progress.index, total=progress.count)
 
-    code = _show(told())
+    code = _show(progress_events())
     if code == 0:
         click.echo(target)
     return code

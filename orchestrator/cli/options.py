@@ -1,4 +1,4 @@
-"""Flags that several verbs share, made from the choices behind the settings."""
+"""Flags shared by several verbs, made from `orchestrator.choices`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Decorator = Callable[[Verb], Verb]
 
 
 def setting(name: str, *short: str, **known: Any) -> Decorator[Any]:
-    """Make the flag of a setting: its spelling, type, values and help; None where it is not given."""
-    (kind,), choice = kinds()[name], choices(Settings)[name]
+    """Return the flag of a setting, with its type, values and help. Its value is None if it is not given."""
+    kind, choice = kinds()[name], choices(Settings)[name]
     flag = f"--{name.replace('_', '-')}"
     if kind is bool:
         return click.option(f"{flag}/--no-{flag[2:]}", default=None, help=choice.help, **known)
@@ -26,7 +26,7 @@ def setting(name: str, *short: str, **known: Any) -> Decorator[Any]:
     return click.option(flag, *short, type=form, metavar=choice.metavar, help=choice.help, **known)
 
 
-def _group(*options: Decorator[Any]) -> Decorator[Any]:
+def _combine(*options: Decorator[Any]) -> Decorator[Any]:
     def decorate(verb: Verb) -> Verb:
         for option in reversed(options):
             verb = option(verb)
@@ -36,15 +36,15 @@ def _group(*options: Decorator[Any]) -> Decorator[Any]:
 
 
 threads = setting("threads")
-hearing = _group(*map(setting, choices(Hearing)))
-painting = _group(
+hearing = _combine(*map(setting, choices(Hearing)))
+painting = _combine(
     *map(setting, choices(PaintEngine)),
     *map(setting, choices(Painting)),
-    click.option("--image", default="", metavar="FILE|ID", help="Paint from a picture: a file, or one of the gallery."),
+    click.option("--image", default="", metavar="FILE|ID", help="Start from a picture: a file or a gallery id."),
     threads,
 )
-recording = _group(setting("seconds"), setting("device"))
+recording = _combine(setting("seconds"), setting("device"))
 output = setting("output", "-o")
 keep_audio = setting("keep_audio")
-as_json = click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line.")
-timings = click.option("--timings", is_flag=True, help="Tell where the time went, stage by stage.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one per line.")
+timings = click.option("--timings", is_flag=True, help="Print the time each stage took.")

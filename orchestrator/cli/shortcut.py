@@ -1,4 +1,4 @@
-"""The verbs of the macOS Shortcut."""
+"""The verb `shortcut` and its subcommands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator import settings
-from orchestrator.cli import commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,44 +15,44 @@ if TYPE_CHECKING:
     from orchestrator.events import Event
     from orchestrator.mac.shortcut import Shortcut
 
-quick_action = click.option("--quick-action", is_flag=True, help="The one for recordings in Finder.")
+quick_action = click.option("--quick-action", is_flag=True, help="The Quick Action for recordings in Finder.")
 folder = click.option("--output", "-o", type=click.Path(path_type=Path), default=Path(), help="The folder to write to.")
 
 
-@commands.group()
+@click.group()
 def shortcut() -> None:
-    """The macOS Shortcut: install, export, uninstall."""
+    """Install, export or remove the macOS Shortcut."""
 
 
 @shortcut.command()
 @quick_action
 def install(quick_action: bool) -> int:
-    """Sign the shortcut, open it for your click, and wait until Shortcuts has it."""
+    """Sign the shortcut, open it in Shortcuts and wait until you have added it."""
     from orchestrator.mac import shortcut
 
-    return _show(shortcut.install(_which(quick_action), _folder(), shortcut.our_command()))
+    return _show(shortcut.install(_variant(quick_action), _folder(), shortcut.our_command()))
 
 
 @shortcut.command()
 @quick_action
 @folder
 def export(quick_action: bool, output: Path) -> None:
-    """Write the shortcut's file into a folder; prints its path. It is signed on a Mac only."""
+    """Write the shortcut's file to a folder and print its path. The file is signed only on a Mac."""
     from orchestrator.mac import shortcut
 
-    click.echo(shortcut.export(_which(quick_action), output, shortcut.our_command()))
+    click.echo(shortcut.export(_variant(quick_action), output, shortcut.our_command()))
 
 
 @shortcut.command()
 @quick_action
 def uninstall(quick_action: bool) -> int:
-    """Remove the shortcut's file; the app alone can delete the shortcut."""
+    """Remove the shortcut's file. You delete the shortcut itself in the Shortcuts app."""
     from orchestrator.mac import shortcut
 
-    return _show(shortcut.uninstall(_which(quick_action), _folder()))
+    return _show(shortcut.uninstall(_variant(quick_action), _folder()))
 
 
-def _which(quick_action: bool) -> Shortcut:
+def _variant(quick_action: bool) -> Shortcut:
     from orchestrator.mac import shortcut
 
     return shortcut.QUICK_ACTION if quick_action else shortcut.TALKING

@@ -1,4 +1,4 @@
-"""The verb `talk`: press, speak, see."""
+"""The verb `talk`."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from contextlib import closing
 import click
 
 from orchestrator import events, settings
-from orchestrator.cli import commands, options
+from orchestrator.cli import options
 from orchestrator.errors import Misuse
 from orchestrator.events import Event
 from orchestrator.files import kind
 
 
-@commands.command()
-@click.option("--once", is_flag=True, help="Leave after one sentence.")
-@click.option("--now", is_flag=True, help="Listen at once, without waiting for a key.")
-@click.option("--confirm", is_flag=True, help="Edit or refuse the words before they are painted.")
-@click.option("--open/--no-open", "opens", default=True, help="Open the picture in the desktop's viewer.")
+@click.command()
+@click.option("--once", is_flag=True, help="Exit after one sentence.")
+@click.option("--now", is_flag=True, help="Start listening without waiting for a key.")
+@click.option("--confirm", is_flag=True, help="Edit or reject the prompt before it is painted.")
+@click.option("--open/--no-open", "opens", default=True, help="Open each picture in the desktop's viewer.")
 @options.setting("refine")
-@click.option("--draft", "drafts", is_flag=True, help="Paint drafts while you speak, where steps are quick.")
+@click.option("--draft", "drafts", is_flag=True, help="Paint drafts while you speak, if this machine is fast enough.")
 @options.setting("silence")
 @options.recording
 @options.hearing
@@ -40,17 +40,17 @@ def talk(  # noqa: PLR0913 - a command's flags are its arguments
     timings: bool,
     **flags: object,
 ) -> int:
-    """Say it, see it: listens, shows the words while you speak, paints when the sentence ends, and waits for the next.
+    """Say it, see it: show your words while you speak, paint when the sentence ends, then wait for the next one.
 
-    Space or Enter starts and stops (where the terminal tells releases: hold it to talk), silence stops too. A sentence
-    that begins with "now", "make it" or "the same but" repaints the last picture; "again" alone gives it a new seed;
-    "undo" goes back. Prints the path of each picture.
+    Space or Enter starts and stops; silence stops too. Hold the key to talk if the terminal reports key releases. A
+    sentence that begins with "now", "make it" or "the same but" repaints the last picture. "again" repaints it with a
+    new seed, "undo" goes back to the picture before. Prints the path of each picture.
     """
     from orchestrator import terminal
     from orchestrator.line import pipeline
     from orchestrator.line.engines import Line
     from orchestrator.line.talking import Talk
-    from orchestrator.terminal.draft import confirmed
+    from orchestrator.terminal.draft import confirm_prompt
     from orchestrator.terminal.keys import Keyboard
     from orchestrator.terminal.session import Manner, session
     from orchestrator.worker import served
@@ -63,12 +63,12 @@ def talk(  # noqa: PLR0913 - a command's flags are its arguments
     with Keyboard() as keyboard:
         pressed = served.ask(chosen.socket, Press(settings=chosen)) if once and now and not keyboard.there else None
     if pressed:
-        with closing(pipeline.told(pressed)) as stream:
+        with closing(pipeline.with_failure(pressed)) as stream:
             return terminal.show(stream, _kept, as_json=as_json, timings=timings)
     with Line(chosen) as line, Keyboard() as keyboard:
-        edit = (lambda prompt: confirmed(keyboard, prompt)) if confirm else None
+        edit = (lambda prompt: confirm_prompt(keyboard, prompt)) if confirm else None
         conversation = Talk(line, image=image, drafts=drafts, confirm=edit)
-        with closing(pipeline.told(session(conversation, keyboard, manner))) as stream:
+        with closing(pipeline.with_failure(session(conversation, keyboard, manner))) as stream:
             return terminal.show(stream, _kept, as_json=as_json, timings=timings)
 
 

@@ -1,4 +1,4 @@
-"""A diffusers-format Stable Diffusion folder comes in; Core ML packages or ONNX graphs that our painters open go out.
+"""Convert a Stable Diffusion folder in diffusers' format to Core ML packages or ONNX graphs that our painters open.
 
 Both formats have the same graphs with the same inputs and outputs, named and shaped as in Apple's Core ML models:
 
@@ -8,7 +8,7 @@ Both formats have the same graphs with the same inputs and outputs, named and sh
     vae_encoder    x, in -1..1                                                -> latent: mean, then log variance
     safety_checker clip_input, images, adjustment -> filtered_images, has_nsfw_concepts, concept_scores
 
-torch, diffusers and their kin are needed here and nowhere else in the program (the `convert` extra).
+torch, diffusers and transformers are needed only here (the `convert` extra).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PRECISIONS = ("fp16", "fp32")
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """What is being done now, to which piece of the model, and how far along that is."""
+    """What is being done, to which piece of the model, and how far the whole has come."""
 
     piece: str
     what: str
@@ -51,7 +51,7 @@ class Progress:
 def convert(
     source: Path, target: Path, *, to: str, palettize: int | None = None, weights: str = "fp16"
 ) -> Iterator[Progress]:
-    """Convert a model, telling what is done next; the target appears whole at the end, or not at all."""
+    """Convert a model and yield what is done next; the target appears whole at the end, or not at all."""
     _check(target, to, palettize, weights)
     from orchestrator.convert import tokenizer
     from orchestrator.convert.source import open_source
@@ -102,9 +102,7 @@ def _check(target: Path, to: str, palettize: int | None, weights: str) -> None:
     if weights not in PRECISIONS:
         raise Misuse(f"there are no {weights!r} weights", f"choose one of: {', '.join(PRECISIONS)}")
     if files.kind(target):
-        raise Misuse(
-            f"{target} is there already", f"remove it, or convert to another place: rm -r {quote(str(target))}"
-        )
+        raise Misuse(f"{target} already exists", f"remove it, or convert to another place: rm -r {quote(str(target))}")
     missing = [name for name in FORMATS[to] if find_spec(name) is None]
     if missing:
         raise AudioToImageError(
@@ -114,13 +112,13 @@ def _check(target: Path, to: str, palettize: int | None, weights: str) -> None:
 
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
-    """Lend a folder beside the target; it takes the target's name if all went well, and goes if not."""
+    """Yield a folder beside the target; rename it to the target on success, remove it on failure."""
     part = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         part.mkdir(parents=True)
         yield part
         part.replace(target)
-    except shutil.Error as error:  # many files could not be copied: each is a source, a target and a reason
+    except shutil.Error as error:  # several files could not be copied: for each, the source, the target and the reason
         raise AudioToImageError(
             f"cannot write {target}: {error.args[0][0][-1]}", f"df {quote(str(target.parent))}"
         ) from error

@@ -1,4 +1,4 @@
-"""Attention and gates in the form that each format runs fastest; they take the place of diffusers' own in a model."""
+"""Attention and gates in the form that each format runs fastest, to replace those of diffusers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch.nn import functional
 
 
 class FusedAttention(torch.autograd.Function):
-    """ONNX Runtime's attention in one node: never writes out the matrix of scores (0.7 GB at 64 x 64 latents).
+    """ONNX Runtime's attention in one node, which never stores the matrix of scores (0.7 GB at 64 x 64 latents).
 
-    OpenVINO reads the same node.
+    OpenVINO supports the same node.
     """
 
     @staticmethod
@@ -26,25 +26,25 @@ class FusedAttention(torch.autograd.Function):
 
 
 def plain_attention(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
-    """Attend in plain products; the scale goes on the query first, so that half precision does not overflow."""
+    """Attend with plain matrix products; the query is scaled first, so that half precision does not overflow."""
     query, key, value = (_split(each, heads) for each in (query * (query.shape[-1] // heads) ** -0.5, key, value))
     return (torch.softmax(query @ key.transpose(2, 3), dim=-1) @ value).transpose(1, 2).flatten(2)
 
 
 def _split(tokens: Tensor, heads: int) -> Tensor:
-    """Batch, tokens, width -> batch, heads, tokens, width of a head."""
+    """Reshape batch, tokens, width to batch, heads, tokens, width of a head."""
     batch, count, width = tokens.shape
     return tokens.reshape(batch, count, heads, width // heads).transpose(1, 2)
 
 
 class Processor:
-    """What diffusers calls for each attention layer of a UNet or an autoencoder."""
+    """The attention processor that diffusers calls for each attention layer of a UNet or an autoencoder."""
 
     def __init__(self, *, fused: bool) -> None:
         self.attend = FusedAttention.apply if fused else plain_attention
 
     def __call__(self, layer: Any, hidden: Tensor, encoder_hidden_states: Tensor | None = None, **_: object) -> Tensor:
-        """Attend to the words, or without them to itself; an image's pixels are its tokens."""
+        """Apply cross-attention to the text, or self-attention without it; an image's pixels are its tokens."""
         tokens = hidden.flatten(2).transpose(1, 2) if hidden.ndim == 4 else hidden
         if layer.group_norm is not None:
             tokens = layer.group_norm(tokens.transpose(1, 2)).transpose(1, 2)
@@ -59,7 +59,7 @@ class Processor:
 
 
 class Gate(nn.Module):
-    """diffusers' GEGLU as two products instead of one that is then cut in two: the cut would copy all of it."""
+    """diffusers' GEGLU as two products: splitting the result of one product would copy it."""
 
     def __init__(self, layer: Any) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class Gate(nn.Module):
         self.gate = _linear(gate, gate_bias)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Let through what the gate lets through."""
+        """Return the gated value."""
         value: Tensor = self.value(hidden)
         return value * functional.gelu(self.gate(hidden))
 

@@ -1,8 +1,8 @@
-"""A `Graph` comes in, an `.mlpackage` goes out: computed in halves on macOS 13 or later, palettized if asked.
+"""Write a `Graph` as an `.mlpackage`: computed in fp16 on macOS 13 or later, palettized on request.
 
-Apple's names, shapes and types: halves in, singles out, tokens as floats. Text encoder and UNet are palettized; the
-autoencoder, whose pixels everybody sees, is not, and neither are tables that are looked up in, not multiplied with.
-One palette a weight: palettes for groups of channels would need macOS 15.
+Names, shapes and types are Apple's: fp16 in, fp32 out, tokens as floats. Text encoder and UNet are palettized; the
+autoencoder is not, because its errors are visible pixels, and neither are tables that are looked up in, not multiplied
+with. One palette for each weight: palettes for groups of channels would need macOS 15.
 """
 
 from __future__ import annotations
@@ -18,24 +18,20 @@ from typing import Any
 import numpy as np
 import torch
 
+from orchestrator.catalogue.layout import CORE_ML_NAMES, TEXT_ENCODER, UNET
 from orchestrator.convert.graphs import Graph
 
-logging.getLogger("coremltools").setLevel(logging.CRITICAL)  # off a Mac it complains of what only a Mac has
+logging.getLogger("coremltools").setLevel(
+    logging.CRITICAL
+)  # elsewhere than on a Mac it complains about missing Mac libraries
 import coremltools as ct  # noqa: E402
 
-NAMES = {
-    "text_encoder": "TextEncoder",
-    "unet": "Unet",
-    "vae_decoder": "VAEDecoder",
-    "vae_encoder": "VAEEncoder",
-    "safety_checker": "SafetyChecker",
-}
-PALETTIZED = ("text_encoder", "unet")
-LOOKED_UP: dict[str, None] = {"gather": None, "add": None}  # tables of words and places, by what reads them
+PALETTIZED = (TEXT_ENCODER, UNET)
+LOOKED_UP: dict[str, None] = {"gather": None, "add": None}  # tables of tokens and positions, by what reads them
 
 
 def write(graph: Graph, folder: Path, *, bits: int | None) -> Iterator[str]:
-    """Write a graph into a folder, telling what is done next."""
+    """Write a graph into a folder; yield what is done next."""
     yield "tracing"
     with _quietly(), torch.no_grad():
         inputs = tuple(graph.inputs.values())
@@ -48,7 +44,7 @@ def write(graph: Graph, folder: Path, *, bits: int | None) -> Iterator[str]:
         with _quietly():
             model = _palettize(model, bits)
     yield "writing the package"
-    model.save(str(folder / f"{NAMES[graph.name]}.mlpackage"))
+    model.save(str(folder / f"{CORE_ML_NAMES[graph.name]}.mlpackage"))
 
 
 def _convert(traced: Any, graph: Graph) -> Any:
@@ -65,10 +61,10 @@ def _convert(traced: Any, graph: Graph) -> Any:
 
 
 def _delicate(operation: Any) -> bool:
-    """Tell what halves are too coarse or too short for, a few small results: they are computed in singles.
+    """Return True for operations whose precision or range fp16 lacks: a few small results, computed in fp32.
 
-    Near 1,000 a half is off by a quarter, and so is a wave of the time. The squares that a normalization averages grow
-    beyond 65,504 in a trained decoder, whose picture is then black.
+    Near 1,000 an fp16 number is off by up to a quarter, and so would be the sines of the timestep. The squares that a
+    normalization averages exceed 65,504 in a trained decoder, whose picture would then be black.
     """
     readers = {reader.op_type for output in operation.outputs for reader in output.child_ops}
     averaged = operation.op_type == "reduce_mean" and _maker(operation.x) == "square"
@@ -80,12 +76,12 @@ def _maker(variable: Any) -> str | None:
 
 
 def _kind(value: torch.Tensor) -> type[np.floating[Any]]:
-    """Tokens go in as singles, for Core ML takes no whole numbers there and halves end at 2,048; all else as halves."""
+    """Return fp32 for tokens (Core ML takes no integers here, and fp16 is exact only up to 2,048), else fp16."""
     return np.float16 if value.is_floating_point() else np.float32
 
 
 def _palettize(model: Any, bits: int) -> Any:
-    """Give each weight the 2**bits numbers that k-means finds for it."""
+    """Replace each weight by indices into the 2**bits numbers that k-means finds for it."""
     from coremltools.optimize.coreml import OpPalettizerConfig, OptimizationConfig, palettize_weights
 
     k_means = OpPalettizerConfig(mode="kmeans", nbits=bits)
@@ -94,7 +90,7 @@ def _palettize(model: Any, bits: int) -> Any:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Keep foreign progress bars, and warnings that shapes become constants (they should), from the person."""
+    """Hide coremltools' progress bars, and its warnings that shapes become constants, which is intended."""
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stderr(nowhere), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -1,4 +1,4 @@
-"""A `Source` comes in, its `Description` goes out: what the painting loop must know and the graphs do not say."""
+"""Derive a model's `Description` from its configurations: what painting must know and the graphs do not say."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PREVIEW_SIDE = 16  # of those latents; the decoder takes any size
 
 
 def describe(source: Source, name: str) -> Description:
-    """Derive a description from diffusers' configurations; what the model's maker says of it stands above that."""
+    """Derive a description from diffusers' configurations; a `model.json` beside them overrides it."""
     scheduler = _scheduler(source)
     unet, vae, text = source.configs["unet"], source.configs["vae"], source.configs["text_encoder"]
     side = unet["sample_size"] * 2 ** (len(vae["block_out_channels"]) - 1)
@@ -48,7 +48,7 @@ def describe(source: Source, name: str) -> Description:
 
 
 def _scheduler(source: Source) -> dict[str, Any]:
-    """Read the scheduler's configuration, with the class's own defaults where it says nothing."""
+    """Read the scheduler's configuration, completed with the defaults of its class."""
     import diffusers
 
     config = source.configs["scheduler"]
@@ -77,7 +77,7 @@ def _noise(scheduler: dict[str, Any], source: Source) -> dict[str, Any]:
 
 
 def _preferences(scheduler: dict[str, Any]) -> dict[str, Any]:
-    """Choose how the model likes to be painted with; distilled models betray themselves by their scheduler."""
+    """Choose the model's preferred settings; distilled models are recognised by their scheduler."""
     sampler = SAMPLERS.get(scheduler["_class_name"], "dpm++2m")
     spacing = "karras" if scheduler.get("use_karras_sigmas") else scheduler.get("timestep_spacing", "leading")
     chosen: dict[str, Any] = {"sampler": sampler, "spacing": spacing}
@@ -89,7 +89,7 @@ def _preferences(scheduler: dict[str, Any]) -> dict[str, Any]:
 
 
 def preview(source: Source) -> tuple[tuple[float, float, float], ...]:
-    """Fit, by least squares, the matrix that takes latents and a constant to the decoder's colours, 0..1."""
+    """Fit, by least squares, the matrix from latents and a constant to the decoder's colours in 0..1."""
     vae = autoencoder(source).eval()
     latents = _smooth_latents(vae.config.latent_channels)
     scale = vae.config.scaling_factor
@@ -103,7 +103,7 @@ def preview(source: Source) -> tuple[tuple[float, float, float], ...]:
 
 
 def _smooth_latents(channels: int) -> torch.Tensor:
-    """Draw latents that vary slowly, as those of pictures do: noise at several sizes, each widened to the whole."""
+    """Draw latents that vary slowly, as those of pictures do: noise at several sizes, each scaled up."""
     generator = torch.Generator().manual_seed(0)
     drawn = []
     for side in (1, 2, 4, 8) * (PREVIEWED // 4):

@@ -1,4 +1,4 @@
-"""A `Source` comes in; one `Graph` of it goes out: a torch module as our painters know it, and inputs to trace."""
+"""Read one piece of a model as a torch module with our painters' inputs and outputs, ready to be traced."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from orchestrator.convert.attention import Gate, Processor
 from orchestrator.convert.source import HINT, Source
 from orchestrator.errors import AudioToImageError
 
-HIDDEN_WORD = -1e4  # added to a score that must not count; half precision holds it, and k-means survives it
-CLIP_SIZE = 224  # of the picture that a safety checker looks at
-EOT_OF_OLD = 2  # what CLIP's first configurations said was the end of text; they meant the highest token
+MASKED = -1e4  # added to a score that must not count; fp16 can hold it, and k-means is not thrown off by it
+CLIP_SIZE = 224  # pixels, of a safety checker's input
+LEGACY_EOT = 2  # the end of text in CLIP's first configurations; they meant the highest token
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +28,11 @@ class Graph:
     module: nn.Module
     inputs: dict[str, Tensor]
     outputs: tuple[str, ...]
-    batched: bool = False  # may be run on any number of pictures at once
+    batched: bool = False  # accepts any number of rows
 
 
 def read(source: Source, name: str, *, for_onnx: bool) -> Graph:
-    """Load one piece of a model in the form that a format wants."""
+    """Load one piece of a model in the form for ONNX or for Core ML."""
     diffusers_log.set_verbosity_error()
     transformers_log.set_verbosity_error()
     transformers_log.disable_progress_bar()
@@ -43,13 +43,13 @@ def read(source: Source, name: str, *, for_onnx: bool) -> Graph:
 
 
 def latents(source: Source) -> Tensor:
-    """Draw latents of the model's own size."""
+    """Draw latents of the model's size."""
     side = source.configs["unet"]["sample_size"]
     return torch.randn(1, source.configs["unet"]["in_channels"], side, side, generator=torch.Generator().manual_seed(0))
 
 
 def autoencoder(source: Source) -> Any:
-    """Load the autoencoder; an encoder of one convolution over patches is the demo model's, not diffusers'."""
+    """Load the autoencoder; diffusers has no encoder of one convolution over patches, as the demo model's."""
     from diffusers import AutoencoderKL
 
     config = source.configs["vae"]
@@ -88,7 +88,7 @@ def _load(kind: Any, source: Source, piece: str) -> Any:
 
 
 def _rewrite(module: nn.Module, for_onnx: bool) -> None:
-    """Put our own attention and gates in the place of diffusers'."""
+    """Replace diffusers' attention and gates by our own."""
     parents: list[Any] = list(module.modules())
     for parent in parents:
         if hasattr(parent, "set_processor"):
@@ -100,7 +100,7 @@ def _rewrite(module: nn.Module, for_onnx: bool) -> None:
 
 
 def _check_attention(layer: Any) -> None:
-    """Refuse the attention that Stable Diffusion does not have and our processor does not know."""
+    """Raise for kinds of attention that our processor does not support; Stable Diffusion has none of them."""
     unknown = [
         name for name in ("norm_cross", "norm_q", "norm_k", "add_k_proj", "spatial_norm") if getattr(layer, name, None)
     ]
@@ -111,7 +111,7 @@ def _check_attention(layer: Any) -> None:
 
 
 class TextEncoder(nn.Module):
-    """Tokens to embeddings; the mask that hides later words is a constant, for the length never changes."""
+    """Tokens to embeddings; the causal mask is a constant because the length never changes."""
 
     mask: Tensor
 
@@ -119,7 +119,7 @@ class TextEncoder(nn.Module):
         super().__init__()
         self.model = model
         tokens = model.config.max_position_embeddings
-        self.register_buffer("mask", torch.full((1, 1, tokens, tokens), HIDDEN_WORD).triu(1), persistent=False)
+        self.register_buffer("mask", torch.full((1, 1, tokens, tokens), MASKED).triu(1), persistent=False)
 
     def forward(self, input_ids: Tensor) -> tuple[Tensor, Tensor]:
         ids = input_ids.to(torch.int32)
@@ -127,21 +127,20 @@ class TextEncoder(nn.Module):
         hidden = self.model.encoder(inputs_embeds=hidden, attention_mask=self.mask).last_hidden_state
         hidden = self.model.final_layer_norm(hidden)
         end = self.model.config.eos_token_id
-        last = (ids if end == EOT_OF_OLD else (ids == end).to(torch.int32)).argmax(dim=1)
+        last = (ids if end == LEGACY_EOT else (ids == end).to(torch.int32)).argmax(dim=1)
         return hidden, hidden[0].index_select(0, last)
 
 
 class Unet(nn.Module):
-    """One step's noise; the words come with their width second, as Apple's models want them."""
+    """One call of the UNet; the text embeddings have their width second, as in Apple's models."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor) -> Tensor:
-        noise: Tensor = self.model(
-            sample, timestep, encoder_hidden_states.squeeze(2).transpose(1, 2), return_dict=False
-        )[0]
+        words = encoder_hidden_states.squeeze(2).transpose(1, 2)
+        noise: Tensor = self.model(sample, timestep, words, return_dict=False)[0]
         return noise
 
 
@@ -172,7 +171,7 @@ class Encoder(nn.Module):
 
 
 class SafetyChecker(nn.Module):
-    """A picture blackened where it comes too near to one of the concepts its maker listed."""
+    """Blank a picture that comes too close to one of the concepts that the checker lists."""
 
     ROUNDING = 5e-4  # diffusers rounds scores to three places before it asks whether they are above zero
 
@@ -217,17 +216,15 @@ def _unet(source: Source) -> Graph:
 
 
 def _vae_decoder(source: Source) -> Graph:
-    return Graph(
-        name="vae_decoder", module=Decoder(autoencoder(source)), inputs={"z": latents(source)}, outputs=("image",)
-    )
+    inputs = {"z": latents(source)}
+    return Graph(name="vae_decoder", module=Decoder(autoencoder(source)), inputs=inputs, outputs=("image",))
 
 
 def _vae_encoder(source: Source) -> Graph:
     vae = autoencoder(source)
     side = source.configs["unet"]["sample_size"] * 2 ** (len(vae.config.block_out_channels) - 1)
-    return Graph(
-        name="vae_encoder", module=Encoder(vae), inputs={"x": torch.zeros(1, 3, side, side)}, outputs=("latent",)
-    )
+    inputs = {"x": torch.zeros(1, 3, side, side)}
+    return Graph(name="vae_encoder", module=Encoder(vae), inputs=inputs, outputs=("latent",))
 
 
 def _safety_checker(source: Source) -> Graph:

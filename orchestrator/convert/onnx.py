@@ -1,4 +1,4 @@
-"""A `Graph` comes in, an `.onnx` file goes out, its weights in half precision and computed with in single.
+"""Write a `Graph` as an `.onnx` file, its weights stored in fp16 and used in fp32.
 
 ONNX Runtime widens the weights once, when it loads the file: half the size on disk at the same speed.
 """
@@ -20,13 +20,15 @@ from orchestrator.convert.tidy import tidy
 
 OPSET = 20
 FUSED_DOMAIN = "com.microsoft"
-SMALL = 4096  # numbers; shorter weights (norms, biases) stay as they are: their size is nothing, their rounding is not
-LARGE = 1 << 30  # bytes; a file of protocol buffers ends at 2 GiB, so the weights of larger graphs stand beside them
+SMALL = (
+    4096  # numbers; shorter weights (norms, biases) stay fp32: they take little room, and rounding them costs accuracy
+)
+LARGE = 1 << 30  # bytes; a protocol buffer ends at 2 GiB, so the weights of larger graphs are in a file beside them
 HALF_MOST = float(np.finfo(np.float16).max)
 
 
 def write(graph: Graph, folder: Path, *, weights: str) -> Iterator[str]:
-    """Write a graph into a folder, telling what is done next."""
+    """Write a graph into a folder; yield what is done next."""
     yield "exporting the graph"
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         exported = _export(graph, Path(scratch))
@@ -40,16 +42,16 @@ def write(graph: Graph, folder: Path, *, weights: str) -> Iterator[str]:
     large = sum(len(tensor.raw_data) for tensor in model.graph.initializer) > LARGE
     name = f"{graph.name}.onnx"
     onnx.save_model(model, folder / name, save_as_external_data=large, location=f"{name}.data", size_threshold=SMALL)
-    if large:  # onnx lets nobody else read them
+    if large:  # onnx makes it readable for its owner only
         (folder / f"{name}.data").chmod((folder / name).stat().st_mode)
 
 
 def _export(graph: Graph, folder: Path) -> Path:
-    """Trace with torch; the older exporter, for it is the one that keeps a fused node as it was named."""
+    """Export with torch's older exporter, the one that keeps a fused node under its own name."""
     target = folder / f"{graph.name}.onnx"
     fused = any(hasattr(layer, "set_processor") for layer in graph.module.modules())
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # of tracing: shapes become constants, which is what we want
+        warnings.simplefilter("ignore")  # tracing warns that shapes become constants, which is intended
         torch.onnx.export(
             graph.module,
             tuple(graph.inputs.values()),
@@ -64,7 +66,7 @@ def _export(graph: Graph, folder: Path) -> Path:
 
 
 def _store(tensor: TensorProto, folder: str, *, halve: bool) -> Iterator[NodeProto]:
-    """Bring a weight into the model, as halves where that serves; yield the node that widens those."""
+    """Put a weight into the model, as fp16 where that saves space; yield the node that widens it."""
     values = numpy_helper.to_array(tensor, base_dir=folder)
     name = tensor.name
     if halve and values.dtype == np.float32 and values.size >= SMALL and float(np.abs(values).max()) <= HALF_MOST:
@@ -75,7 +77,7 @@ def _store(tensor: TensorProto, folder: str, *, halve: bool) -> Iterator[NodePro
 
 
 def _put_first(model: ModelProto, nodes: list[NodeProto]) -> None:
-    """Put nodes before all others: a graph is read in order."""
+    """Put nodes before all others: a graph is evaluated in order."""
     nodes.extend(model.graph.node)
     del model.graph.node[:]
     model.graph.node.extend(nodes)

@@ -1,4 +1,4 @@
-"""A diffusers-format folder comes in, a `Source` goes out: its configurations read, its weights seen to be whole."""
+"""Read the configurations of a model in diffusers' format, and check that its weights are complete."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ class Source:
 
     folder: Path
     configs: dict[str, dict[str, Any]]  # of text_encoder, unet, vae, scheduler
-    about: dict[str, Any]  # a model.json beside model_index.json: what only its maker can tell of it
-    checked: bool  # a safety checker comes with it
+    about: dict[str, Any]  # a model.json beside model_index.json: what cannot be derived
+    checked: bool  # it has a safety checker
 
     @property
     def pieces(self) -> tuple[str, ...]:
-        """Name the graphs that this model becomes."""
+        """Return the graphs that this model is converted to."""
         graphs = ("text_encoder", "unet", "vae_decoder", "vae_encoder")
         return (*graphs, "safety_checker") if self.checked else graphs
 
     def variant(self, piece: str) -> str | None:
-        """Name the variant of a piece's weights, where only that one was saved."""
+        """Return the variant of a piece's weights where only that one was saved."""
         files = list((self.folder / piece).glob("*.safetensors"))
         return "fp16" if all(".fp16" in file.name for file in files) else None
 
 
 def open_source(folder: Path) -> Source:
-    """Read a folder's configurations; refuse what is missing, foreign or cut off, before anything is computed."""
+    """Read a folder's configurations; raise where files are missing, truncated or of another kind of model."""
     index = _json(folder / "model_index.json", "is not a diffusers model folder")
     checked = _class(index, "safety_checker") is not None
     for piece in (*NEEDED, "safety_checker") if checked else NEEDED:
@@ -73,7 +73,7 @@ def _json(path: Path, complaint: str = "") -> dict[str, Any]:
 
 
 def _class(index: dict[str, Any], piece: str) -> str | None:
-    """Name a piece's class; an index holds [library, class] for each, [null, null] for those left out."""
+    """Return a piece's class; an index holds [library, class] for each, [null, null] for those left out."""
     entry = index.get(piece)
     return entry[1] if isinstance(entry, list) and len(entry) == 2 else None
 

@@ -1,7 +1,7 @@
-"""A traced ONNX graph comes in; it goes out without arithmetic on shapes: less to load, and free in its batch.
+"""Remove the arithmetic on shapes from a traced ONNX graph: less to load, and any batch size.
 
-The trace knows every shape, for it was made at one size. Only the first dimension may differ later, so each reshaping
-can name all the others and leave the first to be worked out.
+The trace knows every shape because it was made at one size. Only the first dimension may differ later, so each Reshape
+can name all the others and leave the first to be inferred.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from onnx import GraphProto, ModelProto, ValueInfoProto, numpy_helper
 
 
 def tidy(model: ModelProto, *, free_batch: bool) -> None:
-    """Replace computed shapes by constants, drop what then feeds nothing, and free the first dimension if asked."""
+    """Replace computed shapes by constants, drop unused nodes, and leave the first dimension open on request."""
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
     shapes = {value.name: _shape(value) for value in (*inferred.value_info, *inferred.input, *inferred.output)}
     for node in model.graph.node:
@@ -30,13 +30,13 @@ def tidy(model: ModelProto, *, free_batch: bool) -> None:
 
 
 def _shape(value: ValueInfoProto) -> list[int]:
-    """Read a static shape; an unknown one is empty."""
+    """Return a static shape; an empty list where it is unknown."""
     sizes = [dimension.dim_value for dimension in value.type.tensor_type.shape.dim]
     return sizes if all(sizes) else []
 
 
 def _constant(graph: GraphProto, shape: list[int]) -> str:
-    """Name an initializer that holds a shape, making it on its first use."""
+    """Return the name of an initializer that holds a shape; add it on first use."""
     name = "shape_" + "_".join(str(size) if size > 0 else "n" for size in shape)
     if not any(tensor.name == name for tensor in graph.initializer):
         graph.initializer.append(numpy_helper.from_array(np.array(shape, dtype=np.int64), name))
@@ -44,7 +44,7 @@ def _constant(graph: GraphProto, shape: list[int]) -> str:
 
 
 def _prune(graph: GraphProto) -> None:
-    """Keep what the outputs need."""
+    """Drop nodes and weights that the outputs do not need."""
     needed = {value.name for value in graph.output}
     kept = []
     for node in reversed(graph.node):

@@ -1,4 +1,4 @@
-"""A `Source`'s tokenizer comes in; `vocab.json` and `merges.txt` go out, and the token that fills up."""
+"""Copy a model's tokenizer as `vocab.json` and `merges.txt`, and find its padding token."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VOCABULARY, MERGES, WHOLE = "vocab.json", "merges.txt", "tokenizer.json"
 
 
 def check(source: Source) -> None:
-    """Refuse a model without words."""
+    """Raise where a model has no tokenizer."""
     folder = source.folder / "tokenizer"
     if not _plain(folder) and not (folder / WHOLE).is_file():
         raise AudioToImageError(f"cannot convert {source.folder}: tokenizer/{VOCABULARY} or {MERGES} is missing", HINT)
@@ -38,7 +38,7 @@ def write(source: Source, target: Path) -> None:
 
 
 def padding(source: Source) -> int:
-    """Ask transformers what it fills up with: SD 2.x says one thing in one file and another in the next."""
+    """Return the padding token that transformers uses: the files of SD 2.x contradict each other."""
     from transformers import CLIPTokenizer
 
     return int(CLIPTokenizer.from_pretrained(source.folder / "tokenizer", local_files_only=True).pad_token_id)

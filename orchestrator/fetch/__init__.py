@@ -1,7 +1,7 @@
-"""Models brought to this machine: a Model comes in, its folder goes out, whole and verified, or not at all.
+"""Models fetched to this machine: complete and verified, or not at all.
 
-What arrives gathers in `.NAME.part` beside the final folder; the next call goes on where the last one stopped.
-`NAME.json` records what was seen, and nothing else is accepted later.
+Files gather in `.NAME.part` beside the final folder; the next call resumes where the last one stopped. `NAME.json`
+records what arrived, and other files are refused later.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from orchestrator import files
 from orchestrator.catalogue import Model, seen
 from orchestrator.catalogue.seen import File, Seen
 from orchestrator.errors import AudioToImageError, Misuse, ModelMissing
-from orchestrator.fetch import download, hub
+from orchestrator.events import Event, ModelHere
+from orchestrator.fetch import download, hub, progress
 from orchestrator.fetch.download import Wanted
 from orchestrator.fetch.hub import HubError, Listing, Remote
-from orchestrator.fetch.news import Here, Making, Terms, Told, Waiting, timed
 from orchestrator.settings import Settings
 
-Make = Callable[[Path, Path], Iterator[str]]  # makes what arrived into what stays, and tells what it does
+Make = Callable[[Path, Path], Iterator[str]]  # makes the model from the files that arrived; yields what it does
 
 
-def get(model: Model, settings: Settings, *, make: Make | None = None, renew: bool = False) -> Iterator[Told]:
-    """Fetch a model unless it is here; `renew` accepts other files than were seen before."""
-    yield from timed(alone(model, settings, lambda folder: _get(model, folder, make, renew)))
+def get(model: Model, settings: Settings, *, make: Make | None = None, renew: bool = False) -> Iterator[Event]:
+    """Fetch a model unless it is here; `renew` accepts other files than last time."""
+    yield from progress.with_rate(exclusively(model, settings, lambda folder: _get(model, folder, make, renew)))
 
 
-def alone(model: Model, settings: Settings, act: Callable[[Path], Iterator[Told]]) -> Generator[Told]:
-    """Do something with a model's folder while no other process does."""
+def exclusively(model: Model, settings: Settings, act: Callable[[Path], Iterator[Event]]) -> Generator[Event]:
+    """Work on a model's folder while no other process does."""
     if model.demo:
         raise Misuse(f"{model.name} comes with the program", "audio-to-image models list")
     folder = files.make_folder(settings.models)
@@ -42,34 +42,35 @@ def alone(model: Model, settings: Settings, act: Callable[[Path], Iterator[Told]
         if free:
             yield from act(folder)
             return
-    yield Waiting(model=model.name, why="another process is at it")
+    yield progress.waiting(model.name, "another process is at it")
     with files.lock(lock):
         yield from act(folder)
 
 
-def _get(model: Model, folder: Path, make: Make | None, renew: bool) -> Generator[Told]:
+def _get(model: Model, folder: Path, make: Make | None, renew: bool) -> Generator[Event]:
     known = None if renew else Seen.read(folder, model.name)
     if not known or known.damaged(folder / model.name):
-        yield Terms(model=model.name, licence=model.licence)
+        yield from progress.terms(model)
         staging = _staging(model, folder, known)
         arrived = yield from _from_somewhere(model, staging / "fetched", known)
         whole = staging / "fetched"
         if make:
             whole = staging / model.name
             shutil.rmtree(whole, ignore_errors=True)
-            yield from (Making(model=model.name, what=what) for what in make(staging / "fetched", whole))
+            yield from (progress.working(model.name, what) for what in make(staging / "fetched", whole))
             arrived = replace(arrived, files=tuple(seen.look(whole)))
-        settle(arrived, whole, folder)
+        move_into_place(arrived, whole, folder)
         shutil.rmtree(staging, ignore_errors=True)
-    yield Here(model=model.name, path=folder / model.name)
+    yield ModelHere(name=model.name, path=folder / model.name)
 
 
 def _staging(model: Model, folder: Path, known: Seen | None) -> Path:
-    """Prepare the folder where things gather; a damaged model goes in first, for most of it may be whole."""
+    """Prepare the folder where files gather; a damaged model is moved there, as most of its files may be good."""
     staging, place = folder / f".{model.name}.part", folder / model.name
     if place.exists() and not seen.place(folder, model.name).exists():
         raise AudioToImageError(
-            f"{place} is in the way: it was not fetched", f"mv {quote(str(place))} {quote(f'{place}.mine')}"
+            f"{place} is in the way: it was not fetched",
+            f"mv {quote(str(place))} {quote(f'{place}.mine')}",
         )
     files.make_folder(staging)
     if known and known.files == known.fetched and place.exists() and not (staging / "fetched").exists():
@@ -78,8 +79,8 @@ def _staging(model: Model, folder: Path, known: Seen | None) -> Path:
     return staging
 
 
-def settle(arrived: Seen, whole: Path, folder: Path) -> None:
-    """Give a verified model its final name; the record comes first, so that nothing without one bears it."""
+def move_into_place(arrived: Seen, whole: Path, folder: Path) -> None:
+    """Give a verified model its final name; its record is written first, so that no model is without one."""
     place = folder / arrived.name
     try:
         arrived.write(folder)
@@ -91,18 +92,18 @@ def settle(arrived: Seen, whole: Path, folder: Path) -> None:
     files.sync_folder(folder)
 
 
-def _from_somewhere(model: Model, fetched: Path, known: Seen | None) -> Generator[Told, None, Seen]:
-    """Fetch from the repository, or else from its mirrors in turn."""
+def _from_somewhere(model: Model, fetched: Path, known: Seen | None) -> Generator[Event, None, Seen]:
+    """Fetch from the repository, else from its mirrors in turn."""
     *others, last = model.repository, *model.mirrors
     for repository in others:
         try:
             return (yield from _from(repository, model, fetched, known))
         except HubError as error:
-            yield Waiting(model=model.name, why=f"{error}; trying a mirror")
+            yield progress.waiting(model.name, f"{error}; trying a mirror")
     return (yield from _from(last, model, fetched, known))
 
 
-def _from(repository: str, model: Model, fetched: Path, known: Seen | None) -> Generator[Told, None, Seen]:
+def _from(repository: str, model: Model, fetched: Path, known: Seen | None) -> Generator[Event, None, Seen]:
     revision = model.revision if repository == model.repository else ""
     if known and known.repository == repository:
         revision = known.commit
@@ -121,7 +122,7 @@ def _from(repository: str, model: Model, fetched: Path, known: Seen | None) -> G
     )
 
 
-def _listing(model: Model, repository: str, revision: str) -> Generator[Told, None, Listing]:
+def _listing(model: Model, repository: str, revision: str) -> Generator[Event, None, Listing]:
     tries = 0
     while True:
         try:
@@ -130,12 +131,12 @@ def _listing(model: Model, repository: str, revision: str) -> Generator[Told, No
             tries += 1
             if not error.again or tries == download.TRIES:
                 raise
-            yield Waiting(model=model.name, why=str(error))
-            download.rest(tries, error.seconds)
+            yield progress.waiting(model.name, str(error))
+            download.pause(tries, error.seconds)
 
 
 def _wanted(model: Model, listing: Listing, known: Seen | None) -> tuple[Wanted, ...]:
-    """Choose a repository's files, each with what is known of it; a changed or escaping one refuses the whole."""
+    """Choose a repository's files; raise HubError if one has changed since or its path leaves the folder."""
     chosen = [remote for remote in listing.files if _matches(remote.path, model.files, model.without)]
     for remote in chosen:
         if not seen.safe(remote.path) or remote.path.endswith(files.PART):
@@ -170,7 +171,7 @@ def _wanted(model: Model, listing: Listing, known: Seen | None) -> tuple[Wanted,
 
 
 def _matches(path: str, patterns: Sequence[str], without: Sequence[str]) -> bool:
-    """Match as the hub does: a star goes over slashes."""
+    """Match as the hub does: a star also matches slashes."""
     return any(fnmatchcase(path, each) for each in patterns) and not any(fnmatchcase(path, each) for each in without)
 
 
@@ -182,32 +183,32 @@ def _same(before: dict[str, File], chosen: Sequence[Remote]) -> bool:
 
 def _check_space(model: Model, fetched: Path, wanted: Sequence[Wanted]) -> None:
     there = sum(file.stat().st_size for file in fetched.rglob("*") if file.is_file())
-    total = sum(each.remote.size for each in wanted) * (2 if model.convert else 1)  # what is made of it comes beside it
+    total = sum(each.remote.size for each in wanted) * (2 if model.convert else 1)  # and the converted model
     free = shutil.disk_usage(fetched).free
     if total - there > free:
         amounts = f"{(total - there) / 1e9:.2f} GB more, and {free / 1e9:.2f} GB are free in {fetched.parent.parent}"
         raise AudioToImageError(f"the disk is too full for {model.name}: it takes {amounts}", "free some space")
 
 
-def _all(fetched: Path, wanted: Sequence[Wanted]) -> Generator[Told, None, tuple[File, ...]]:
+def _all(fetched: Path, wanted: Sequence[Wanted]) -> Generator[Event, None, tuple[File, ...]]:
     arrived: tuple[File, ...] = ()
     for each in wanted:
         arrived += ((yield from download.download(each, fetched / each.remote.path)),)
     return arrived
 
 
-def verify(model: Model, settings: Settings) -> Iterator[Told]:
-    """Read every file of a model through; a damaged one is deleted, so that `get` brings it anew."""
-    yield from alone(model, settings, lambda folder: _verify(model, folder))
+def verify(model: Model, settings: Settings) -> Iterator[Event]:
+    """Check every file of a model; delete a damaged one, so that `get` fetches it again."""
+    yield from exclusively(model, settings, lambda folder: _verify(model, folder))
 
 
-def _verify(model: Model, folder: Path) -> Iterator[Told]:
+def _verify(model: Model, folder: Path) -> Iterator[Event]:
     known, place = Seen.read(folder, model.name), folder / model.name
     if not known or not place.exists():
         raise ModelMissing(f"the model {model.name} is not here", f"audio-to-image models get {model.name}")
     damaged = []
     for file in known.files:
-        yield Making(model=model.name, what=f"checking {file.path}")
+        yield progress.working(model.name, f"checking {file.path}")
         path = place / file.path
         if seen.size_of(path) != file.size or files.sha256(path) != file.sha256:
             damaged.append(file.path)
@@ -216,22 +217,22 @@ def _verify(model: Model, folder: Path) -> Iterator[Told]:
     if damaged:
         what = f"{damaged[0]}{f' and {len(damaged) - 1} more' if damaged[1:] else ''}"
         raise AudioToImageError(f"{model.name} is damaged: {what}", f"audio-to-image models get {model.name}")
-    yield Here(model=model.name, path=place)
+    yield ModelHere(name=model.name, path=place)
 
 
-def remove(model: Model, settings: Settings) -> Iterator[Told]:
-    """Delete a model and what is left of fetching it; the record of what was seen stays."""
-    yield from alone(model, settings, lambda folder: _remove(model, folder))
+def remove(model: Model, settings: Settings) -> Iterator[Event]:
+    """Delete a model and unfinished files of it; its record stays."""
+    yield from exclusively(model, settings, lambda folder: _remove(model, folder))
 
 
-def _remove(model: Model, folder: Path) -> Iterator[Told]:
+def _remove(model: Model, folder: Path) -> Iterator[Event]:
     place, staging, gone = folder / model.name, folder / f".{model.name}.part", folder / f".{model.name}.gone"
     if not any(each.exists() for each in (place, staging, gone)):
         raise ModelMissing(f"the model {model.name} is not here", "audio-to-image models list")
-    yield Making(model=model.name, what="removing")
+    yield progress.working(model.name, "removing")
     try:
         if place.exists():
-            place.rename(gone)  # at once: half a model never bears its name
+            place.rename(gone)  # in one step: half a model never has its name
         for each in (gone, staging):
             shutil.rmtree(each, ignore_errors=not each.exists())
     except OSError as error:

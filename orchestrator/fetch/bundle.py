@@ -1,6 +1,6 @@
-"""Models carried to a machine without a network: installed models come in, one checked file goes out, and back.
+"""Bundles: models in one file, for a machine without a network.
 
-A bundle is a tar: first `bundle.json`, the records of its models, then their files, each held to its record.
+A bundle is a tar: first `bundle.json`, the records of its models, then their files, each checked against its record.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from orchestrator import fetch, files
 from orchestrator.catalogue import Catalogue, Model, seen
 from orchestrator.catalogue.seen import File, Seen
 from orchestrator.errors import AudioToImageError, Misuse
+from orchestrator.events import Event, ModelHere
+from orchestrator.fetch import progress
 from orchestrator.fetch.download import sha1
-from orchestrator.fetch.news import Here, Making, Terms, Told
 from orchestrator.settings import Settings
 
 MANIFEST = "bundle.json"
-# What zipfile lets through on broken archives, also those that are encrypted or packed in a way it does not know.
+# What zipfile raises on archives that are broken, encrypted or compressed in a way it does not know.
 ARCHIVE_FAULTS = (
     zipfile.BadZipFile,
     EOFError,
@@ -45,8 +46,8 @@ ARCHIVE_FAULTS = (
 FORMAT = 1
 
 
-def bundle(models: Sequence[Model], out: Path, settings: Settings) -> Iterator[Told]:
-    """Write models that are here into one file; each is verified first."""
+def bundle(models: Sequence[Model], out: Path, settings: Settings) -> Iterator[Event]:
+    """Verify models and write them into one file."""
     files.check_place(out)
     for model in models:
         yield from fetch.verify(model, settings)
@@ -58,7 +59,7 @@ def bundle(models: Sequence[Model], out: Path, settings: Settings) -> Iterator[T
             _add_bytes(tar, MANIFEST, json.dumps(listed).encode())
             for record in records:
                 for file in record.files:
-                    yield Making(model=record.name, what=f"bundling {file.path}")
+                    yield progress.working(record.name, f"bundling {file.path}")
                     name = f"{record.name}/{file.path}"
                     tar.add(settings.models / name, name, recursive=False, filter=_anonymous)
         part.replace(out)
@@ -69,21 +70,21 @@ def bundle(models: Sequence[Model], out: Path, settings: Settings) -> Iterator[T
             part.unlink(missing_ok=True)
 
 
-def add(path: Path, catalogue: Catalogue, settings: Settings) -> Iterator[Told]:
-    """Bring in the models of a bundle; nothing of it is trusted before it matches its record."""
+def add(path: Path, catalogue: Catalogue, settings: Settings) -> Iterator[Event]:
+    """Install the models of a bundle; each file is checked against its record first."""
     try:
         with tarfile.open(path, "r:") as tar:
             for record in _records(tar):
                 model = catalogue.find(record.name)
-                yield from fetch.alone(model, settings, lambda folder: _add(tar, model, record, folder))  # noqa: B023 (used at once)
+                yield from fetch.exclusively(model, settings, lambda folder: _add(tar, model, record, folder))  # noqa: B023 (used at once)
     except (tarfile.TarError, EOFError) as error:
-        raise _broken(path, "it is no bundle, or cut short") from error
+        raise _broken(path, "it is not a bundle, or incomplete") from error
     except OSError as error:
         raise Misuse(f"cannot read {path}: {error.strerror}", f"ls -l {quote(str(path))}") from error
 
 
 def _records(tar: tarfile.TarFile) -> tuple[Seen, ...]:
-    """Read what a bundle says it holds."""
+    """Read the records at the beginning of a bundle."""
     first = tar.next()
     content = tar.extractfile(first) if first and first.isreg() and first.name == MANIFEST else None
     if not content or not first or first.size > seen.MAX_BYTES:
@@ -95,31 +96,31 @@ def _records(tar: tarfile.TarFile) -> tuple[Seen, ...]:
         raise _broken(Path(str(tar.name)), f"its list of models cannot be read: {error}") from error
 
 
-def _add(tar: tarfile.TarFile, model: Model, record: Seen, folder: Path) -> Iterator[Told]:
+def _add(tar: tarfile.TarFile, model: Model, record: Seen, folder: Path) -> Iterator[Event]:
     known = Seen.read(folder, model.name)
     if known and known.files != record.files:
         raise AudioToImageError(
-            f"the bundle's {model.name} is another one than was seen here before",
-            f"to take it all the same: rm {quote(str(seen.place(folder, model.name)))}",
+            f"the bundle's {model.name} differs from the one that was fetched here before",
+            f"to accept it anyway: rm {quote(str(seen.place(folder, model.name)))}",
         )
     here = known is not None and not known.damaged(folder / model.name)
     if not here:
-        yield Terms(model=model.name, licence=model.licence)
+        yield from progress.terms(model)
     whole = folder / f".{model.name}.part" / "bundled"
     try:
         for file in record.files:
-            yield Making(model=model.name, what=f"{'passing over' if here else 'unpacking'} {file.path}")
+            yield progress.working(model.name, f"{'passing over' if here else 'unpacking'} {file.path}")
             _take(tar, record.name, file, None if here else whole)
         if not here:
             _check_sha1(model, record, whole)
-            fetch.settle(record, whole, folder)
+            fetch.move_into_place(record, whole, folder)
     finally:
         shutil.rmtree(whole, ignore_errors=True)
-    yield Here(model=model.name, path=folder / model.name)
+    yield ModelHere(name=model.name, path=folder / model.name)
 
 
 def _take(tar: tarfile.TarFile, name: str, file: File, whole: Path | None) -> None:
-    """Take the next file out of a bundle, which must be the one that its record says comes now."""
+    """Unpack the next file of a bundle, which must be the one its record lists next; skip it if `whole` is None."""
     member, bundle_ = tar.next(), Path(str(tar.name))
     content = tar.extractfile(member) if member and member.isreg() else None
     if not member or not content or (member.name, member.size) != (f"{name}/{file.path}", file.size):
@@ -146,7 +147,7 @@ def _copy(content: IO[bytes], target: Path) -> str:
 
 
 def unzip(fetched: Path, whole: Path) -> Iterator[str]:
-    """Unpack the archives that arrived; a `fetch.Make`."""
+    """Unpack the archives that arrived, as a `fetch.Make`."""
     for path in sorted(fetched.glob("*.zip")):
         try:
             with zipfile.ZipFile(path) as archive:
@@ -177,7 +178,7 @@ def _add_bytes(tar: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Leave out who made the bundle, and when."""
+    """Remove the owner and the time from an entry."""
     member.uid = member.gid = member.mtime = 0
     member.uname = member.gname = ""
     member.mode = 0o644
@@ -185,4 +186,4 @@ def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def _broken(path: Path, why: str) -> AudioToImageError:
-    return AudioToImageError(f"{path} cannot be used: {why}", "make or copy it anew: audio-to-image models bundle")
+    return AudioToImageError(f"{path} cannot be used: {why}", "make or copy it again: audio-to-image models bundle")

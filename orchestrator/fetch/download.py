@@ -1,7 +1,4 @@
-"""One file of a repository: what is wanted comes in, the file under its own name goes out once it is verified.
-
-Until then it is `NAME.part`, which a later run goes on with.
-"""
+"""Fetch one file of a repository: it is `NAME.part`, which a later run resumes, until it is verified."""
 
 from __future__ import annotations
 
@@ -15,9 +12,9 @@ from pathlib import Path
 
 from orchestrator import files
 from orchestrator.catalogue.seen import File, size_of
-from orchestrator.fetch import hub
+from orchestrator.events import Event, Working
+from orchestrator.fetch import hub, progress
 from orchestrator.fetch.hub import HubError, Remote
-from orchestrator.fetch.news import Fetching, Told, Waiting
 
 TRIES = 5  # in a row without a new byte
 PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds between them
@@ -26,25 +23,25 @@ LONGEST_PAUSE = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """A file of a repository, and what is known of it; what is empty is not known."""
+    """A file of a repository, and what is known of it; empty means unknown."""
 
     model: str
     repository: str
     commit: str
     remote: Remote
-    before: int = 0  # bytes of the model's files that come first
+    before: int = 0  # bytes of the model's files before it
     total: int = 0  # bytes of all of them
     sha256: str = ""
     sha1: str = ""
 
-    def progress(self, size: int) -> Fetching:
-        return Fetching(model=self.model, file=self.remote.path, done=self.before + size, total=self.total)
+    def progress(self, size: int) -> Working:
+        return Working(what=f"{self.model} {self.remote.path}", done=self.before + size, total=self.total)
 
 
-def download(wanted: Wanted, target: Path) -> Generator[Told, None, File]:
-    """Fetch a file, going on with what an earlier run left; gives back what arrived."""
+def download(wanted: Wanted, target: Path) -> Generator[Event, None, File]:
+    """Fetch a file, resuming an earlier run; return the File that arrived."""
     if target.is_file():
-        arrived = verified(target, wanted)
+        arrived = matching_file(target, wanted)
         if arrived:
             yield wanted.progress(arrived.size)
             return arrived
@@ -54,10 +51,10 @@ def download(wanted: Wanted, target: Path) -> Generator[Told, None, File]:
     if not resumed:
         _take_cached(wanted, part)
     yield from _fill(wanted, part)
-    if resumed and not verified(part, wanted):  # its beginning was of another file: once more, from the start
+    if resumed and not matching_file(part, wanted):  # the earlier run fetched another file: start again
         _delete(part)
         yield from _fill(wanted, part)
-    arrived = verified(part, wanted)
+    arrived = matching_file(part, wanted)
     if not arrived:
         _delete(part)
         raise HubError(
@@ -68,8 +65,8 @@ def download(wanted: Wanted, target: Path) -> Generator[Told, None, File]:
     return arrived
 
 
-def verified(path: Path, wanted: Wanted) -> File | None:
-    """Check a file against everything that is known of it; None where it is another one."""
+def matching_file(path: Path, wanted: Wanted) -> File | None:
+    """Check a file against everything known about it; return None if it is another one."""
     remote = wanted.remote
     if size_of(path) != remote.size:
         return None
@@ -77,41 +74,42 @@ def verified(path: Path, wanted: Wanted) -> File | None:
     known = {each for each in (wanted.sha256, remote.sha256) if each}
     if known - {sha256} or (wanted.sha1 and sha1(path) != wanted.sha1):
         return None
-    if not remote.sha256 and remote.blob and sha1(path, b"blob %d\0" % remote.size) != remote.blob:  # git's own form
+    blob = b"blob %d\0" % remote.size  # git hashes a file after this header
+    if not remote.sha256 and remote.blob and sha1(path, blob) != remote.blob:
         return None
     proven = known or wanted.sha1 or remote.blob
     return File(path=remote.path, size=remote.size, sha256=sha256) if proven else None
 
 
-def _fill(wanted: Wanted, part: Path) -> Generator[Told]:
-    """Read until the file has its size, over cuts and refusals that pass."""
+def _fill(wanted: Wanted, part: Path) -> Generator[Event]:
+    """Read until the file has its size, trying again after cuts and passing refusals."""
     files.make_folder(part.parent)
     part.touch()
     fruitless = 0
     while (size := size_of(part)) < wanted.remote.size:
         seconds, why = None, f"{wanted.repository} cut {wanted.remote.path} short"
         try:
-            yield from _read_on(wanted, part, size)
+            yield from _resume(wanted, part, size)
         except HubError as error:
             if not error.again:
                 raise
             seconds, why = error.seconds, str(error)
         fruitless = 0 if size_of(part) > size else fruitless + 1
         if fruitless == TRIES:
-            raise HubError(why, "audio-to-image models get goes on from here")
+            raise HubError(why, "audio-to-image models get resumes from here")
         if size_of(part) < wanted.remote.size:
-            yield Waiting(model=wanted.model, why=why)
-            rest(fruitless, seconds)
+            yield progress.waiting(wanted.model, why)
+            pause(fruitless, seconds)
 
 
-def rest(tries: int, seconds: float | None) -> None:
-    """Give the hub a moment: as long as it asked for, else longer each time."""
+def pause(tries: int, seconds: float | None) -> None:
+    """Wait before another try: as long as the hub asked for, else longer each time."""
     time.sleep(PAUSES[min(tries, len(PAUSES) - 1)] if seconds is None else min(seconds, LONGEST_PAUSE))
 
 
-def _read_on(wanted: Wanted, part: Path, start: int) -> Generator[Told]:
-    """Read one answer to its end, or to the size that the file should have."""
-    with hub.reading(wanted.repository, wanted.commit, wanted.remote.path, start) as (begun, blocks):
+def _resume(wanted: Wanted, part: Path, start: int) -> Generator[Event]:
+    """Append one response, up to its end or just past the size that the file should have."""
+    with hub.open_file(wanted.repository, wanted.commit, wanted.remote.path, start) as (begun, blocks):
         try:
             with part.open("ab" if begun else "wb") as file:
                 for block in blocks:
@@ -128,8 +126,8 @@ def _read_on(wanted: Wanted, part: Path, start: int) -> Generator[Told]:
 
 
 def _take_cached(wanted: Wanted, part: Path) -> None:
-    """Copy the file where another program has fetched it already."""
-    cached = hub.cached(wanted.repository, wanted.commit, wanted.remote.path)
+    """Copy the file if another program has fetched it already."""
+    cached = hub.find_cached(wanted.repository, wanted.commit, wanted.remote.path)
     if not cached:
         return
     files.make_folder(part.parent)
@@ -147,6 +145,6 @@ def _delete(path: Path) -> None:
 
 
 def sha1(path: Path, prefix: bytes = b"") -> str:
-    """Digest a file by SHA-1, after a prefix: git's blob ids are made so."""
+    """Return the SHA-1 of a prefix and a file; git makes its blob ids so."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.sha1(prefix, usedforsecurity=False)).hexdigest()

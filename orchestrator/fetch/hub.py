@@ -1,7 +1,7 @@
-"""One repository on the hub: its name comes in, the list of its files and their bytes go out.
+"""List a repository on the hub and read its files.
 
-The only outbound network there is, through huggingface_hub: HF_ENDPOINT, HF_HUB_OFFLINE, HF_TOKEN, HF_HOME and proxies
-mean here what they mean there. It does not resume across runs; so the bytes are read here.
+This is the program's only outbound network, through huggingface_hub: HF_ENDPOINT, HF_HUB_OFFLINE, HF_TOKEN, HF_HOME and
+proxies mean here what they mean there. The bytes are read here because huggingface_hub does not resume across runs.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any
 from orchestrator.errors import AudioToImageError
 
 FULL_COMMIT = 40  # characters
-PATIENT = (408, 425, 429, 500, 502, 503, 504)  # statuses that pass
+PATIENT = (408, 425, 429, 500, 502, 503, 504)  # statuses worth another try
 ACCESS = "accept the model's terms on its page, then: export HF_TOKEN=..."
 
 
 class HubError(AudioToImageError):
-    """The hub did not give what was asked; `again` where trying once more may help, after `seconds` if it said so."""
+    """The hub refused or failed; `again` if another try may help, after `seconds` if it named a time."""
 
     def __init__(self, message: str, hint: str = "", *, again: bool = False, seconds: float | None = None) -> None:
         super().__init__(message, hint)
@@ -32,7 +32,7 @@ class HubError(AudioToImageError):
 
 @dataclass(frozen=True, kw_only=True)
 class Remote:
-    """One file as the hub describes it: large ones by their SHA-256, small ones by their git blob id."""
+    """One file as the hub describes it: a large one by its SHA-256, a small one by its git blob id."""
 
     path: str
     size: int
@@ -50,7 +50,7 @@ class Listing:
 
 
 def listing(repository: str, revision: str) -> Listing:
-    """List a repository at a revision; an empty one is the newest, a short one the beginning of a commit."""
+    """List a repository at a revision: "" is the newest, a short one the beginning of a commit."""
     from huggingface_hub.errors import RevisionNotFoundError
 
     with _translated(f"{repository}{f' at {revision}' if revision else ''}"):
@@ -59,7 +59,7 @@ def listing(repository: str, revision: str) -> Listing:
         except RevisionNotFoundError:
             if not 0 < len(revision) < FULL_COMMIT:
                 raise
-        newest = _listed(repository, "main")  # a hub may know commits by their full name only
+        newest = _listed(repository, "main")  # some hubs accept only full commit names
     if newest.commit.startswith(revision):
         return newest
     raise HubError(f"{repository} is at {newest.commit[:7]}, no longer at {revision}", "audio-to-image models list")
@@ -75,7 +75,7 @@ def _listed(repository: str, revision: str) -> Listing:
         remotes = tuple(_remote(each) for each in info.siblings or ())
     except HFValidationError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:  # a portal's sign-in page, say
+    except (ValueError, KeyError, TypeError, AttributeError) as error:  # for example a network's sign-in page
         raise HubError(
             f"{hub.endpoint} does not answer as a hub does", "is this network waiting for you to sign in?"
         ) from error
@@ -87,8 +87,8 @@ def _remote(sibling: Any) -> Remote:
     return Remote(path=sibling.rfilename, size=sibling.size or 0, sha256=sha256, blob=sibling.blob_id or "")
 
 
-def cached(repository: str, commit: str, path: str) -> Path | None:
-    """Find a file in the hub's own cache on this machine, where other programs may have put it."""
+def find_cached(repository: str, commit: str, path: str) -> Path | None:
+    """Find a file in huggingface_hub's cache on this machine, where other programs may have put it."""
     from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(repository, path, revision=commit)
@@ -96,10 +96,10 @@ def cached(repository: str, commit: str, path: str) -> Path | None:
 
 
 @contextmanager
-def reading(repository: str, commit: str, path: str, start: int) -> Iterator[tuple[int, Iterator[bytes]]]:
-    """Open a file from its byte `start` on; gives the byte that the hub really begins with, and the blocks."""
+def open_file(repository: str, commit: str, path: str, start: int) -> Iterator[tuple[int, Iterator[bytes]]]:
+    """Open a file from its byte `start` on; yield the byte that the hub really begins with, and the blocks."""
     from huggingface_hub import get_session, hf_hub_url, hf_raise_for_status
-    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined] # exported when it is asked for
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined] # exported lazily
 
     url = hf_hub_url(repository, path, revision=commit, endpoint=_endpoint())
     headers = build_hf_headers() | {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
@@ -113,7 +113,7 @@ def reading(repository: str, commit: str, path: str, start: int) -> Iterator[tup
 
 @contextmanager
 def _translated(what: str, *, begun: bool = False) -> Iterator[None]:
-    """Turn what the hub's client raises into one kind of error; no network is no reason to wait, losing it is."""
+    """Turn the client's errors into HubError; a lost connection is worth another try, a missing network is not."""
     import httpx2  # the client inside huggingface_hub
     from huggingface_hub import errors
 
@@ -147,11 +147,11 @@ def _refused(what: str, error: Exception, headers: Mapping[str, str], status: in
 
 
 def _endpoint() -> str | None:
-    return os.environ.get("HF_ENDPOINT") or None  # the hub's client reads it once, when it is imported
+    return os.environ.get("HF_ENDPOINT") or None  # huggingface_hub reads it once, when it is imported
 
 
 def _patience() -> float:
-    """Tell how many seconds of silence end a request."""
+    """Return the seconds of silence after which a request fails."""
     from huggingface_hub import constants
 
     return float(constants.HF_HUB_DOWNLOAD_TIMEOUT)

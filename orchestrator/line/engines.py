@@ -1,123 +1,111 @@
-"""The engines of a run, each in another process: settings come in; a Hearer and a Painter go out, not yet loaded."""
+"""The engines of a run, by role, each in another process and not opened before it is needed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from orchestrator import catalogue
+from orchestrator import catalogue, hear, paint
+from orchestrator.choices import PaintEngine, choices
 from orchestrator.hear.speech import Task
-from orchestrator.worker import Elsewhere, Opening
+from orchestrator.worker import Call, Opening, RemoteEngine
 
 if TYPE_CHECKING:
-    from orchestrator.hear.speech import Heard
-    from orchestrator.paint import Engine, Request, Step
+    from orchestrator import paint
+    from orchestrator.catalogue import Chosen
+    from orchestrator.events import Painted
+    from orchestrator.meaning import Meaning
     from orchestrator.settings import Settings
     from orchestrator.sound import Samples
 
 
-class HearerElsewhere(Elsewhere):
-    """A Hearer in another process."""
+class Hearer(RemoteEngine[hear.Facts]):
+    """A hearer in another process."""
 
-    @property
-    def longest(self) -> float:
-        seconds: float = self.ask("longest")
-        return seconds
-
-    def hear(self, samples: Samples) -> Heard:
-        heard: Heard = self.ask("hear", samples)
-        return heard
+    def hear(self, samples: Samples) -> Call[Meaning]:
+        return self.call("hear", samples)
 
 
-class PainterElsewhere(Elsewhere):
-    """A Painter in another process."""
+class Painter(RemoteEngine[paint.Facts]):
+    """A painter in another process."""
 
-    @property
-    def engine(self) -> Engine:
-        engine: Engine = self.ask("engine")
-        return engine
-
-    @property
-    def size(self) -> tuple[int, int]:
-        width, height = self.ask("size")
-        return width, height
-
-    def resolve(self, request: Request) -> Request:
-        resolved: Request = self.ask("resolve", request)
-        return resolved
-
-    def paint(self, request: Request) -> Iterator[Step]:
-        return self.stream("paint", request)
+    def paint(self, wish: paint.Wish) -> Call[paint.Decision | Painted]:
+        return self.call("paint", wish)
 
 
-Tick = Callable[[], None]
+@dataclass(frozen=True, kw_only=True)
+class Role:
+    """How the engine of a role is opened: the client's class, the engine's function, and its arguments."""
+
+    client: type[RemoteEngine[Any]]
+    path: str
+    arguments: Callable[[Settings, Chosen], dict[str, Any]]
 
 
-def open_hearer(settings: Settings, tick: Tick | None = None) -> tuple[HearerElsewhere, catalogue.Chosen]:
-    """Choose the speech model and name its engine."""
-    chosen = catalogue.choose("speech", settings)
+def _speech_arguments(settings: Settings, chosen: Chosen) -> dict[str, Any]:
     task = Task(
         language=settings.language,
         translate=settings.translate,
         threads=settings.threads,
         initial_prompt=settings.initial_prompt,
     )
-    arguments = {"model": chosen.path, "hearer": settings.hearer, "task": task}
-    opening = Opening(name="speech", path="orchestrator.hear.speech:open_hearer", arguments=arguments)
-    return HearerElsewhere(opening, socket=settings.socket, tick=tick), chosen
+    return {"model": chosen.path, "hearer": settings.hearer, "task": task}
 
 
-def open_painter(settings: Settings, tick: Tick | None = None) -> tuple[PainterElsewhere, catalogue.Chosen]:
-    """Choose the picture model and name its engine."""
-    chosen = catalogue.choose("picture", settings)
-    arguments = {
-        "folder": chosen.path,
-        "engine": settings.engine,
-        "compute_unit": settings.compute_unit,
-        "threads": settings.threads or None,
-    }
-    opening = Opening(name="picture", path="orchestrator.paint:open_painter", arguments=arguments)
-    return PainterElsewhere(opening, socket=settings.socket, tick=tick), chosen
+def _picture_arguments(settings: Settings, chosen: Chosen) -> dict[str, Any]:
+    own = {name: getattr(settings, name) for name in choices(PaintEngine) if name != "model"}
+    return {"folder": chosen.path, "threads": settings.threads or None, **own}
+
+
+# A new role is a row here, and its models in the catalogue.
+ROLES: Mapping[str, Role] = {
+    "speech": Role(client=Hearer, path="orchestrator.hear.speech:open_hearer", arguments=_speech_arguments),
+    "picture": Role(client=Painter, path="orchestrator.paint:open_painter", arguments=_picture_arguments),
+}
 
 
 class Line:
-    """The engines of one run, opened when first asked for; leaving it lets them go.
+    """The engines of one run, opened when first asked for and unloaded at the end.
 
-    `tick` is called again and again while one waits for them, and may raise to end that.
+    `on_tick` is called repeatedly while waiting for them, and may raise to end the wait.
     """
 
-    def __init__(self, settings: Settings, tick: Tick | None = None) -> None:
-        self.settings, self._tick = settings, tick
+    def __init__(self, settings: Settings, on_tick: Callable[[], None] | None = None) -> None:
+        self.settings, self._on_tick = settings, on_tick
+        self._models: dict[str, Chosen] = {}
+        self._engines: dict[str, RemoteEngine[Any]] = {}
 
     def __enter__(self) -> Line:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for name in ("_hearing", "_painting"):
-            if name in self.__dict__:
-                self.__dict__[name][0].unload()
+        for engine in self._engines.values():
+            engine.unload()
+
+    def model(self, role: str) -> Chosen:
+        """Return the model that the settings choose for a role."""
+        if role not in self._models:
+            self._models[role] = catalogue.choose(role, self.settings)
+        return self._models[role]
+
+    def engine(self, role: str) -> RemoteEngine[Any]:
+        """Return the engine of a role; it starts when it is first used."""
+        if role not in self._engines:
+            how, settings = ROLES[role], self.settings
+            opening = Opening(role=role, path=how.path, arguments=how.arguments(settings, self.model(role)))
+            self._engines[role] = how.client(opening, socket=settings.socket, on_tick=self._on_tick)
+        return self._engines[role]
 
     @cached_property
-    def _hearing(self) -> tuple[HearerElsewhere, catalogue.Chosen]:
-        return open_hearer(self.settings, self._tick)
+    def speech(self) -> Hearer:
+        engine = self.engine("speech")
+        assert isinstance(engine, Hearer)  # noqa: S101 - for the type checker
+        return engine
 
     @cached_property
-    def _painting(self) -> tuple[PainterElsewhere, catalogue.Chosen]:
-        return open_painter(self.settings, self._tick)
-
-    @property
-    def hearer(self) -> HearerElsewhere:
-        return self._hearing[0]
-
-    @property
-    def painter(self) -> PainterElsewhere:
-        return self._painting[0]
-
-    @property
-    def speech_model(self) -> catalogue.Chosen:
-        return self._hearing[1]
-
-    @property
-    def model(self) -> catalogue.Chosen:
-        return self._painting[1]
+    def picture(self) -> Painter:
+        engine = self.engine("picture")
+        assert isinstance(engine, Painter)  # noqa: S101 - for the type checker
+        return engine

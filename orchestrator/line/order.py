@@ -1,161 +1,113 @@
-"""What a painter is asked, and what its pictures will tell of their making: settings and what was said come in, an
-Order goes out.
-"""
+"""What a painter is asked for, and what its pictures record about how they were made."""
 
 from __future__ import annotations
 
 import random
 import sys
-from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
-from numpy import uint8
-from numpy.typing import NDArray
-
-from orchestrator import __version__, files, sound
-from orchestrator import picture as png
-from orchestrator.errors import Misuse
-from orchestrator.gallery import Gallery
-from orchestrator.line.engines import Line
-from orchestrator.paint import MAX_SEED, Request
+from orchestrator import __version__
+from orchestrator.choices import MAX_SEED, PaintEngine, Painting, choices
+from orchestrator.gallery import Gallery, Source
+from orchestrator.meaning import Evidence, Words
+from orchestrator.paint import Decision, Facts, Wish
 from orchestrator.recipe import Recipe
-from orchestrator.settings import Settings
+
+if TYPE_CHECKING:
+    from orchestrator.catalogue import Chosen
+    from orchestrator.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
-    """What came of a recording, or of words that were written."""
+class Prompt:
+    """The words to paint, and where they come from."""
 
-    prompt: str
-    transcript: str = ""
-    removed: tuple[str, ...] = ()
-    recording: str = ""  # SHA-256
-    hearer: str = ""
-    language: str = ""
+    text: str
+    heard: Words | None = None  # None where they were typed
+    removed: tuple[str, ...] = ()  # by the filter, from what was heard
     seconds: float = 0.0  # that hearing took
-
-
-def said_before(recipe: Recipe) -> Said:
-    """Tell what a picture was painted of."""
-    return Said(
-        prompt=recipe.prompt,
-        transcript=recipe.transcript,
-        removed=recipe.removed,
-        recording=recipe.recording,
-        hearer=recipe.hearer,
-        language=recipe.language,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """A picture to paint from: one of the gallery, or a file."""
-
-    path: Path
-    id: str = ""
-
-    @cached_property
-    def pixels(self) -> NDArray[uint8]:
-        return png.read_pixels(self.path)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """A request that leaves nothing open, and the recipe of its pictures but for seed and time."""
+    """What a painter is asked for, and what the recipes of its pictures will add."""
 
-    request: Request
-    recipe: Recipe
-    source: Path | None = None
-    hear: float = 0.0  # seconds
-
-
-def find_source(gallery: Gallery, image: str) -> Source:
-    """Find a picture to paint from by its file or its id."""
-    path = Path(image)
-    if files.kind(path) == "file":
-        return Source(path=path)
-    if path.suffix or path.parent != Path():
-        raise Misuse(f"there is no picture {image}", "audio-to-image gallery list")
-    kept = gallery.show(image)
-    return Source(path=kept.path, id=kept.id)
+    wish: Wish
+    prompt: Prompt
+    source: Source | None = None  # the picture to paint from
 
 
-def asked(settings: Settings, prompt: str, source: Source | None) -> Request:
-    """Make the request that the settings ask for."""
-    seed = random.randrange(max(1, MAX_SEED - settings.count)) if settings.seed is None else settings.seed
-    return Request(
-        prompt=prompt,
-        negative=settings.negative,
-        seed=seed,
-        steps=settings.steps,
-        guidance=settings.guidance,
-        sampler=settings.sampler,
-        spacing=settings.spacing,
-        count=settings.count,
-        image=source.pixels if source else None,
-        strength=settings.strength,
-    )
+def make_order(settings: Settings, prompt: Prompt, source: Source | None) -> Order:
+    """Return the order that the settings ask for; raises Misuse where it cannot be painted by any model."""
+    return Order(wish=make_wish(settings, prompt.text, source), prompt=prompt, source=source)
 
 
-def settled(line: Line, said: Said, request: Request, source: Source | None) -> Order:
-    """Settle what the request leaves open, and write down what all its pictures have in common."""
-    request = line.painter.resolve(request)
-    recipe = _recipe(line, said, request, source)
-    return Order(request=request, recipe=recipe, source=source.path if source else None, hear=said.seconds)
+def make_wish(settings: Settings, text: str, source: Source | None) -> Wish:
+    """Return what the settings ask for; the seed is chosen here, so that equal wishes give equal pictures."""
+    chosen: dict[str, Any] = {name: getattr(settings, name) for name in choices(Painting)}
+    if settings.seed is None:
+        chosen["seed"] = random.randrange(max(1, MAX_SEED - settings.count))
+    return Wish(prompt=text, image=source.pixels if source else None, **chosen)
 
 
-def _recipe(line: Line, said: Said, request: Request, source: Source | None) -> Recipe:
-    engine, (width, height) = line.painter.engine, line.painter.size
-    speech = line.speech_model if said.transcript else None
-    parent = png.read_png(source.path) if source else None
+def find_source(settings: Settings, image: str) -> Source | None:
+    """Find the picture to paint from, by its file or its id; None for an empty name."""
+    return Gallery(settings.gallery).find_source(image) if image else None
+
+
+def make_recipe(order: Order, decision: Decision, facts: Facts, model: Chosen) -> Recipe:
+    """Return the recipe that all pictures of an order share, except for seed, time and source."""
+    shared = {each.name for each in fields(Recipe)} - {"image"}  # a recipe has its digest, not its pixels
+    decided = {each.name: getattr(decision, each.name) for each in fields(decision) if each.name in shared}
     return Recipe(
-        prompt=said.prompt,
-        transcript=said.transcript,
-        removed=said.removed,
-        recording=said.recording,
-        hearer=said.hearer,
-        language=said.language,
-        speech_model=speech.name if speech else "",
-        speech_model_revision=speech.revision if speech else "",
-        speech_model_digest=speech.digest if speech else "",
-        translate=line.settings.translate,
-        negative=request.negative,
-        seed=request.seed,
-        steps=request.steps or 0,
-        guidance=request.guidance or 0.0,
-        sampler=request.sampler or "",
-        spacing=request.spacing or "",
-        width=width,
-        height=height,
-        model=line.model.name,
-        model_revision=line.model.revision,
-        model_digest=line.model.digest,
-        engine=engine.name,
-        compute_unit=engine.compute_unit,
-        threads=engine.threads,
-        versions={"audio-to-image": __version__, "python": sys.version.split()[0]} | dict(engine.versions),
-        strength=request.strength if source else None,
-        parent=(parent.id if parent else "") if source else "",
-        parent_pixels=png.pixels_digest(source.pixels) if source else "",
-        image="" if parent or not source else sound.sha256(source.path),
+        **decided,
+        **_heard(order.prompt),
+        model=model.name,
+        model_revision=model.revision,
+        model_digest=model.digest,
+        engine=facts.engine,
+        compute_unit=facts.compute_unit,
+        threads=facts.threads,
+        versions={"audio-to-image": __version__, "python": sys.version.split()[0]} | dict(facts.versions),
     )
 
 
-def as_it_was(settings: Settings, recipe: Recipe) -> Settings:
-    """Set everything that a recipe says of painting."""
-    return replace(
-        settings,
-        model=recipe.model,
-        engine=recipe.engine,
-        compute_unit=recipe.compute_unit,
-        threads=recipe.threads,
-        negative=recipe.negative,
-        seed=recipe.seed,
-        steps=recipe.steps,
-        guidance=recipe.guidance,
-        sampler=recipe.sampler,
-        spacing=recipe.spacing,
-        count=1,
-        strength=settings.strength if recipe.strength is None else recipe.strength,
+def _heard(prompt: Prompt) -> Mapping[str, Any]:
+    """Return the fields of a recipe that say what was heard, and by which model."""
+    heard = prompt.heard
+    if not heard:
+        return {"removed": prompt.removed}
+    return {
+        "removed": prompt.removed,
+        "transcript": heard.text,
+        "language": heard.language,
+        "translate": heard.translated,
+        "recording": heard.evidence.source,
+        "hearer": heard.evidence.engine,
+        "speech_model": heard.evidence.model,
+        "speech_model_revision": heard.evidence.model_revision,
+        "speech_model_digest": heard.evidence.model_digest,
+    }
+
+
+def prompt_of(recipe: Recipe) -> Prompt:
+    """Return the prompt that a picture was painted from, with the evidence that its recipe holds."""
+    evidence = Evidence(
+        engine=recipe.hearer,
+        model=recipe.speech_model,
+        model_revision=recipe.speech_model_revision,
+        model_digest=recipe.speech_model_digest,
+        source=recipe.recording,
     )
+    heard = Words(text=recipe.transcript, language=recipe.language, translated=recipe.translate, evidence=evidence)
+    spoken = bool(recipe.transcript or recipe.recording)
+    return Prompt(text=recipe.prompt, heard=heard if spoken else None, removed=recipe.removed)
+
+
+def settings_of(settings: Settings, recipe: Recipe) -> Settings:
+    """Return the settings with everything that a recipe says about painting."""
+    names = (*choices(PaintEngine), *choices(Painting), "threads")
+    said = {name: getattr(recipe, name) for name in names if getattr(recipe, name, None) is not None}
+    return replace(settings, **said, count=1)

@@ -1,4 +1,4 @@
-"""Where the time went: events come in as they happen; the same go out, and after each picture the stages it took."""
+"""How long each stage took."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from orchestrator import events
 from orchestrator.events import Event
 
-STAGES: dict[type[Event], str] = {  # the event that ends each
+STAGES: dict[type[Event], str] = {  # the event that ends each stage
     events.Opened: "microphone",
     events.Recorded: "recording",
     events.Heard: "hearing",
@@ -19,12 +19,12 @@ STAGES: dict[type[Event], str] = {  # the event that ends each
 }
 
 
-def timed(stream: Iterator[Event]) -> Generator[Event]:
-    """Tell after each picture, or at the end where there is none, how long each stage took."""
+def with_timings(stream: Iterator[Event]) -> Generator[Event]:
+    """Pass events on, and add the timings of its stages after each picture, or at the end if there is none."""
     stages = {"start": _age()}
     last = time.perf_counter()
     for event in stream:
-        if isinstance(event, events.Ready):  # a person's time is not ours
+        if isinstance(event, events.Ready):  # the time a person takes does not count
             stages, last = {}, time.perf_counter()
         name = STAGES.get(type(event))
         if name and name not in stages:
@@ -32,18 +32,18 @@ def timed(stream: Iterator[Event]) -> Generator[Event]:
             stages[name], last = now - last, now
         yield event
         if isinstance(event, events.Kept):
-            yield _told(stages)
+            yield _timings(stages)
             stages = {}
     if len(stages) > 1:
-        yield _told(stages)
+        yield _timings(stages)
 
 
-def _told(stages: dict[str, float]) -> events.Timings:
+def _timings(stages: dict[str, float]) -> events.Timings:
     return events.Timings(seconds={name: round(seconds, 3) for name, seconds in stages.items()})
 
 
 def _age() -> float:
-    """Tell how long this process has run, where /proc knows it."""
+    """Return how many seconds this process has run, or 0 without /proc."""
     try:
         ticks = int(Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19])
         return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")

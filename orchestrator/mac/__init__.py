@@ -1,1 +1,1 @@
-"""What only macOS has: the Shortcut, and the launchd agent that keeps `serve` running."""
+"""macOS only: the Shortcut, and the launchd agent that keeps `serve` running."""

@@ -1,6 +1,6 @@
-"""A launchd agent that keeps `serve` running from login on: a command comes in, a property list goes in its place.
+"""Install and remove a launchd agent that starts `serve` at login.
 
-`serve` lets its engines' memory go by itself when it is idle. What no Mac has confirmed: docs/SHORTCUT.md.
+`serve` frees its engines' memory when it is idle. docs/SHORTCUT.md lists what is untested on a real Mac.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from orchestrator.files import make_folder, write_whole
 
 LABEL = "audio-to-image.serve"
 ELSEWHERE = "audio-to-image serve, in a terminal"
-GONE = (3, 113)  # launchctl's statuses for what it does not know
+NOT_LOADED = (3, 113)  # launchctl's exit statuses for a service that is not loaded
 
 
 def property_list(command: Path, home: Path) -> dict[str, Any]:
-    """Describe the agent: begun at login, begun again where it crashes but not where somebody ended it."""
+    """Return the agent's property list: started at login, and restarted after a crash but not after a normal exit."""
     log = str(home / "Library/Logs/audio-to-image.log")
     return {
         "Label": LABEL,
@@ -36,27 +36,27 @@ def property_list(command: Path, home: Path) -> dict[str, Any]:
 
 
 def install(command: Path, home: Path) -> Iterator[Note]:
-    """Put the agent in its place and start it; one that is there is replaced."""
-    tool, path = _needed(), place(home)
+    """Install and start the agent, replacing an installed one."""
+    tool, path = _require_launchctl(), place(home)
     make_folder(path.parent)
-    shell.run([tool, "bootout", f"{_domain()}/{LABEL}"])  # one that runs already; nothing else to say if none does
+    shell.run([tool, "bootout", f"{_domain()}/{LABEL}"])  # fails if none is loaded
     write_whole(path, plistlib.dumps(property_list(command, home)))
     _launchctl(tool, "bootstrap", _domain(), str(path))
-    yield Note(text="serve runs now, and from every login on", hint="its page: http://127.0.0.1:8765/")
+    yield Note(text="serve is running and will start at every login", hint="its page: http://127.0.0.1:8765/")
 
 
 def uninstall(home: Path) -> Iterator[Note]:
-    """Stop the agent and take it away."""
-    tool, path = _needed(), place(home)
+    """Stop and remove the agent."""
+    tool, path = _require_launchctl(), place(home)
     answer = shell.run([tool, "bootout", f"{_domain()}/{LABEL}"])
-    if answer.returncode not in (0, *GONE):
-        raise _failed("bootout", answer.stderr)
+    if answer.returncode not in (0, *NOT_LOADED):
+        raise _failure("bootout", answer.stderr)
     path.unlink(missing_ok=True)
-    yield Note(text="serve no longer begins at login")
+    yield Note(text="serve no longer starts at login")
 
 
 def place(home: Path) -> Path:
-    """Tell where the agent's property list belongs."""
+    """Return the path of the agent's property list."""
     return home / "Library/LaunchAgents" / f"{LABEL}.plist"
 
 
@@ -64,19 +64,19 @@ def _domain() -> str:
     return f"gui/{os.getuid()}"
 
 
-def _needed() -> str:
+def _require_launchctl() -> str:
     tool = shell.find("launchctl")
     if not tool:
-        raise Misuse("launchd is a part of macOS", ELSEWHERE)
+        raise Misuse("launchd exists only on macOS", ELSEWHERE)
     return tool
 
 
 def _launchctl(tool: str, *arguments: str) -> None:
     answer = shell.run([tool, *arguments])
     if answer.returncode:
-        raise _failed(arguments[0], answer.stderr)
+        raise _failure(arguments[0], answer.stderr)
 
 
-def _failed(what: str, said: bytes) -> AudioToImageError:
-    words = said.decode(errors="replace").strip() or "it gave no reason"
-    return AudioToImageError(f"launchctl {what} failed: {words}", ELSEWHERE)
+def _failure(command: str, stderr: bytes) -> AudioToImageError:
+    reason = stderr.decode(errors="replace").strip() or "it gave no reason"
+    return AudioToImageError(f"launchctl {command} failed: {reason}", ELSEWHERE)

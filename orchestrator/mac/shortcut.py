@@ -1,6 +1,7 @@
-"""macOS Shortcuts: the command's path comes in; a property list that the app takes goes out, signed on a Mac.
+"""Build, sign and install the macOS Shortcuts that run this program.
 
-No program may put a shortcut in place: a person confirms each in the app. What no Mac has confirmed: docs/SHORTCUT.md.
+macOS lets no program install a shortcut: the user confirms each one in the Shortcuts app. docs/SHORTCUT.md lists what
+is untested on a real Mac.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from orchestrator.events import Note
 from orchestrator.files import make_folder, write_whole
 
 SUFFIX = ".shortcut"
-PATIENCE, TICK = 120.0, 1.0  # seconds: for the person's click, and between two looks for it
-CONTAINS = 99  # how the If action numbers this comparison
+PATIENCE, TICK = 120.0, 1.0  # seconds: to wait for the user's click, and between two checks
+CONTAINS = 99  # the If action's number for this comparison
 IF, OTHERWISE, END_IF = 0, 1, 2
-VARIABLE = "\N{OBJECT REPLACEMENT CHARACTER}"  # stands for a variable in a text
-IN_WORDS = ": "  # base64 has neither colon nor space: what holds these is for a person to read
-SCOPE = uuid.UUID("8a1f0d5e-6c1b-4f0e-9d0c-2f6f3f1c7a52")  # ours: the same shortcut has the same ids each time
+VARIABLE = "\N{OBJECT REPLACEMENT CHARACTER}"  # placeholder for a variable in a text
+IN_WORDS = ": "  # marks a message: base64 has no colons or spaces
+SCOPE = uuid.UUID("8a1f0d5e-6c1b-4f0e-9d0c-2f6f3f1c7a52")  # fixed, so that a shortcut's ids never change
 HOW_TO_DELETE = "in the Shortcuts app, right-click it and choose Delete"
 
 PRELUDE = """\
@@ -61,7 +62,7 @@ done
 
 @dataclass(frozen=True, kw_only=True)
 class Shortcut:
-    """One of our shortcuts: its name in the app, where macOS offers it, what it takes and runs."""
+    """A shortcut: its name in the app, where macOS offers it, its input and its script."""
 
     name: str
     script: str
@@ -71,7 +72,7 @@ class Shortcut:
     takes: tuple[str, ...] = ()
 
     def text(self, command: Path) -> str:
-        """Write what /bin/sh runs with a bare PATH and no profile; what fails it says on stdout, and ends well."""
+        """Return the script for /bin/sh with a bare PATH and no profile. It prints errors on stdout and exits 0."""
         return f"command={quote(str(command))}\n{PRELUDE}{self.script}"
 
 
@@ -86,12 +87,12 @@ QUICK_ACTION = Shortcut(
 
 
 def our_command() -> Path:
-    """Find the command that belongs to the Python that runs us."""
+    """Return the path of the audio-to-image command in this Python's environment."""
     return Path(sys.executable).parent / "audio-to-image"
 
 
 def workflow(shortcut: Shortcut, command: Path) -> dict[str, Any]:
-    """Build a shortcut's property list."""
+    """Return a shortcut's property list."""
     run, said = _script(shortcut, command), _output(shortcut, "script", "Shell Script Result")
     decode = _action("base64encode", WFEncodeMode="Decode", WFInput=_attached(said), UUID=_id(shortcut, "decode"))
     picture = _attached(_output(shortcut, "decode", "Base64 Encoded"))
@@ -120,7 +121,7 @@ def workflow(shortcut: Shortcut, command: Path) -> dict[str, Any]:
 
 
 def export(shortcut: Shortcut, folder: Path, command: Path) -> Path:
-    """Write a shortcut's file, signed where that can be done: on a Mac."""
+    """Write a shortcut's file to a folder, signed if this is a Mac, and return its path."""
     make_folder(folder)
     final, tool = folder / f"{shortcut.name}{SUFFIX}", shell.find("shortcuts")
     content = plistlib.dumps(workflow(shortcut, command), fmt=plistlib.FMT_BINARY)
@@ -138,48 +139,48 @@ def export(shortcut: Shortcut, folder: Path, command: Path) -> Path:
 
 
 def install(shortcut: Shortcut, folder: Path, command: Path) -> Iterator[Note]:
-    """Sign a shortcut, open it for the person's click, and wait until the app has it."""
-    tool = _needed()
+    """Sign a shortcut, open it for the user to confirm, and wait until the app has it."""
+    tool = _require_shortcuts()
     if shortcut.name in listed(tool):
-        yield Note(text=f"the shortcut {shortcut.name!r} is there already", hint=f"to renew it, {HOW_TO_DELETE} first")
+        yield Note(text=f"the shortcut {shortcut.name!r} is already installed", hint=f"to replace it, {HOW_TO_DELETE}")
         return
     shell.run([shell.find("open") or "open", str(export(shortcut, folder, command))])
     yield Note(text=f"click 'Add Shortcut' in the window that opens: {shortcut.name!r}")
-    until = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + PATIENCE
     while shortcut.name not in listed(tool):
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             text = f"the shortcut {shortcut.name!r} was not added within {PATIENCE:.0f} s"
             raise AudioToImageError(text, "audio-to-image shortcut install")
         time.sleep(TICK)
-    yield Note(text=f"the shortcut {shortcut.name!r} is there", hint="in its details, give it a keyboard shortcut")
+    yield Note(text=f"the shortcut {shortcut.name!r} is installed", hint="give it a keyboard shortcut in its details")
 
 
 def uninstall(shortcut: Shortcut, folder: Path) -> Iterator[Note]:
-    """Remove the file we wrote; say how to delete what the app alone can delete."""
+    """Remove the exported file; raise an error with instructions if the app still has the shortcut."""
     (folder / f"{shortcut.name}{SUFFIX}").unlink(missing_ok=True)
-    if shortcut.name in listed(_needed()):
-        raise AudioToImageError(f"the app alone can delete the shortcut {shortcut.name!r}", HOW_TO_DELETE)
-    yield Note(text=f"the shortcut {shortcut.name!r} is gone")
+    if shortcut.name in listed(_require_shortcuts()):
+        raise AudioToImageError(f"only the Shortcuts app can delete the shortcut {shortcut.name!r}", HOW_TO_DELETE)
+    yield Note(text=f"the shortcut {shortcut.name!r} is removed")
 
 
 def listed(tool: str) -> list[str]:
-    """List the shortcuts that the app has."""
+    """Return the names of the shortcuts that the app has."""
     return _shortcuts(tool, "list").splitlines()
 
 
-def _needed() -> str:
+def _require_shortcuts() -> str:
     tool = shell.find("shortcuts")
     if not tool:
-        raise AudioToImageError("Shortcuts is a program of macOS", "audio-to-image shortcut export")
+        raise AudioToImageError("Shortcuts exists only on macOS", "audio-to-image shortcut export")
     return tool
 
 
 def _shortcuts(tool: str, *arguments: str) -> str:
     answer = shell.run([tool, *arguments])
     if answer.returncode:
-        said = answer.stderr.decode(errors="replace").strip() or f"status {answer.returncode}"
+        reason = answer.stderr.decode(errors="replace").strip() or f"status {answer.returncode}"
         raise AudioToImageError(
-            f"shortcuts {arguments[0]} failed: {said}", "open the Shortcuts app once, then try again"
+            f"shortcuts {arguments[0]} failed: {reason}", "open the Shortcuts app once, then try again"
         )
     return answer.stdout.decode(errors="replace")
 
@@ -203,7 +204,7 @@ def _if(shortcut: Shortcut, part: int, **parameters: Any) -> dict[str, Any]:
 
 
 def _output(shortcut: Shortcut, action: str, name: str) -> dict[str, str]:
-    """Refer to what another action gave."""
+    """Return a reference to another action's output."""
     return {"Type": "ActionOutput", "OutputUUID": _id(shortcut, action), "OutputName": name}
 
 

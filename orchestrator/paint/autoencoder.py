@@ -1,4 +1,4 @@
-"""Between pixels and latents, through a model's own graphs; and the look at a picture that its safety checker takes."""
+"""Between pixels and latents, through a model's own graphs; and its safety checker."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 import numpy as np
 
+from orchestrator.diffusion import Array
 from orchestrator.errors import AudioToImageError
 from orchestrator.paint.description import Description
-from orchestrator.paint.graph import REPAIR, Graph, fitted, run
 from orchestrator.paint.pixels import Pixels, clip_view, fit, to_pixels, to_planes
-from orchestrator.paint.schedule import Array
+from orchestrator.runtime import REPAIR, Graph, fitted, run
 
 LEAST_LOG_VARIANCE, MOST_LOG_VARIANCE = -30.0, 20.0
 
 
 def encode(encoder: Graph, description: Description, pixels: Pixels) -> Array:
-    """Bring a picture to the model's size and encode it: the latents' mean, then their log variance."""
+    """Scale a picture to the model's size and return its latents' mean, then their log variance."""
     planes = to_planes(fit(pixels, *description.size))
     moments: Array = run(encoder, "latent", x=fitted(planes[None], encoder.inputs["x"]))[0]
     channels, height, width = description.latent_shape
@@ -25,16 +25,16 @@ def encode(encoder: Graph, description: Description, pixels: Pixels) -> Array:
     return moments
 
 
-def sample(moments: Array, description: Description, chance: Callable[[], Array]) -> Array:
-    """Draw a picture's latents from what the encoder said, in the loop's scale."""
-    mean, log_variance = np.split(moments, 2)
+def sample(moments: Array, description: Description, noise: Callable[[], Array]) -> Array:
+    """Draw latents from rows of means and log variances, in the scale of the denoising loop."""
+    mean, log_variance = np.split(moments, 2, axis=1)
     deviation = np.exp(0.5 * log_variance.clip(LEAST_LOG_VARIANCE, MOST_LOG_VARIANCE))
-    drawn: Array = (mean + deviation * chance()) * description.latent_scale
+    drawn: Array = (mean + deviation * noise()) * description.latent_scale
     return drawn
 
 
 def decode(decoder: Graph, description: Description, latents: Array) -> Pixels:
-    """Turn latents of the loop's scale into a picture."""
+    """Return the picture of one row of latents."""
     z = (latents / description.latent_scale)[None]
     planes = run(decoder, "image", z=fitted(z, decoder.inputs["z"]))[0]
     width, height = description.size
@@ -46,7 +46,7 @@ def decode(decoder: Graph, description: Description, latents: Array) -> Pixels:
 
 
 def flagged(checker: Graph, pixels: Pixels) -> bool:
-    """Ask the model's own safety checker."""
+    """Return the verdict of the model's own safety checker."""
     ports = checker.inputs
     arrays = {
         "clip_input": fitted(clip_view(pixels)[None], ports["clip_input"]),
@@ -58,5 +58,5 @@ def flagged(checker: Graph, pixels: Pixels) -> bool:
 
 
 def overflow() -> AudioToImageError:
-    """Half precision can overflow, and then the picture would be black."""
+    """Return the error for half precision that overflowed: the picture would be black."""
     return AudioToImageError("the model's numbers overflowed, so there is no picture", "choose --compute-unit cpu")

@@ -1,6 +1,6 @@
-"""What the loop must know about a model and its graphs do not say: in from `model.json` beside them, out to it.
+"""What painting must know about a model and its graphs do not say: kept in `model.json` beside them.
 
-A folder of Apple's has no such file; `known.py` describes those from the shapes of their graphs.
+Apple's folders have no such file; `known.py` describes those from the shapes of their graphs.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator import files
+from orchestrator.choices import SAMPLERS, SPACINGS
+from orchestrator.diffusion.noise import Betas, Schedule
 from orchestrator.errors import AudioToImageError
-from orchestrator.paint import SAMPLERS, SPACINGS
 
 FILE_NAME = "model.json"
 PREDICTIONS = ("epsilon", "v")
@@ -22,7 +23,7 @@ BETA_SCHEDULES = ("scaled_linear", "linear")
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """One Stable Diffusion model: its noise, its latents, its words, and what it likes to be painted with."""
+    """One Stable Diffusion model: its noise, its latents, its words, and its preferred settings."""
 
     name: str
     latent_shape: tuple[int, int, int]  # channels, height, width
@@ -64,6 +65,18 @@ class Description:
         )
         _check(self.prediction == "v" or not self.zero_terminal_snr, "from pure noise epsilon prediction sees nothing")
 
+    @property
+    def schedule(self) -> Schedule:
+        """Return the noise schedule that the model was trained with."""
+        return Betas(
+            start=self.beta_start,
+            end=self.beta_end,
+            scaled=self.beta_schedule == "scaled_linear",
+            zero_terminal_snr=self.zero_terminal_snr,
+            train_steps=self.train_steps,
+            steps_offset=self.steps_offset,
+        )
+
     def write(self, folder: Path) -> Path:
         """Write `model.json` into a model's folder."""
         target = folder / FILE_NAME
@@ -95,7 +108,7 @@ def _counts(value: object) -> bool:
 
 
 def _frozen(values: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON knows only lists; a description keeps tuples. Fields of a later version are left out."""
+    """Turn JSON's lists into tuples; leave out the fields of a later version."""
     names = {field.name for field in fields(Description)}
     return {name: _tuple(value) for name, value in values.items() if name in names}
 

@@ -1,4 +1,4 @@
-"""Models that come without a description: Apple's own Core ML folders, told apart by the shapes of their unet."""
+"""Descriptions of models that come without one: Apple's Core ML folders, recognised by the shapes of their unet."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 from orchestrator.errors import AudioToImageError
 from orchestrator.paint.description import Description
-from orchestrator.paint.graph import REPAIR, Port
+from orchestrator.runtime import REPAIR, Port
 
 VARIANTS = ("split_einsum_v2", "split_einsum", "original")
 PIXELS_PER_LATENT = 8
-# The linear map from Stable Diffusion's latents to colours that its users fitted: halved, about a middle grey.
+# The linear map from Stable Diffusion's latents to colours that its users fitted: halved, around mid-grey.
 PREVIEW = (
     (0.149, 0.1035, 0.104),
     (0.0935, 0.143, 0.0865),
@@ -38,7 +38,7 @@ SD_TURBO = replace(
 
 
 def describe(folder: Path, sample: Port, context: Port) -> Description:
-    """Describe a folder of Apple's from what its unet takes."""
+    """Return the description of a folder of Apple's, from the inputs of its unet."""
     if len(sample.shape) != 4 or len(context.shape) not in (3, 4):
         raise _unknown(folder)
     _, channels, height, width = sample.shape
@@ -55,7 +55,7 @@ def describe(folder: Path, sample: Port, context: Port) -> Description:
 
 
 def _model(text_width: int | None, height: int | None, turbo: bool) -> Description | None:
-    """Tell models apart by the width of their text and, for the second generation, the size they were made for."""
+    """Return the model with this text width and, for the second generation, made for this latent height."""
     if text_width == SD_1.text_width:
         return SD_1
     if text_width != SD_2_BASE.text_width:
@@ -66,4 +66,4 @@ def _model(text_width: int | None, height: int | None, turbo: bool) -> Descripti
 
 
 def _unknown(folder: Path) -> AudioToImageError:
-    return AudioToImageError(f"the unet in {folder} is of no Stable Diffusion that we know", REPAIR)
+    return AudioToImageError(f"the unet in {folder} is not of a known Stable Diffusion model", REPAIR)

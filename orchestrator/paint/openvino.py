@@ -1,86 +1,17 @@
-"""The same ONNX graphs in OpenVINO (the extra `openvino`): faster on Intel's and AMD's processors."""
+"""Painting with OpenVINO: the same ONNX graphs, faster on Intel's and AMD's processors."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from orchestrator.errors import AudioToImageError, Misuse, Unfit
-from orchestrator.paint import Engine
 from orchestrator.paint.description import Description
-from orchestrator.paint.graph import REPAIR, Arrays, Port, thread_count
 from orchestrator.paint.latent import LatentPainter
-
-DEVICES = {"auto": "CPU", "cpu": "CPU", "gpu": "GPU", "ne": "NPU", "all": "AUTO"}
-FULL = "f32"  # OpenVINO's own choice is bf16 where the processor has it: faster, and other pictures
+from orchestrator.runtime.openvino import FULL, OpenVinoRuntime
 
 
-def painter(folder: Path, *, compute_unit: str, threads: int | None, precision: str = FULL) -> LatentPainter:
+def painter(
+    folder: Path, *, compute_unit: str, threads: int | None, batch: int, precision: str = FULL
+) -> LatentPainter:
     """Open a folder of ONNX graphs in OpenVINO."""
-    if find_spec("openvino") is None:
-        raise Unfit("OpenVINO is not installed", "pip install 'audio-to-image[openvino]'")
-    import openvino
-
-    description = Description.read(folder)
-    unit = "cpu" if compute_unit == "auto" else compute_unit
-    engine = Engine(
-        name="openvino",
-        model=description.name,
-        compute_unit=unit,
-        threads=thread_count(threads),
-        versions={"openvino": openvino.__version__, "numpy": np.__version__},
-    )
-    return LatentPainter(description, OpenVinoRuntime(folder, engine, precision))
-
-
-class OpenVinoRuntime:
-    """OpenVINO over one model's folder."""
-
-    def __init__(self, folder: Path, engine: Engine, precision: str) -> None:
-        import openvino
-
-        self.folder, self.engine = folder, engine
-        self._core, self._device = openvino.Core(), DEVICES[engine.compute_unit]
-        if self._device not in (*self._core.available_devices, "AUTO"):
-            raise Misuse(f"OpenVINO sees no {self._device} here", "choose --compute-unit cpu")
-        self._options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
-        if self._device == "CPU":
-            self._options |= {"INFERENCE_NUM_THREADS": str(engine.threads), "NUM_STREAMS": "1"}
-
-    def has(self, piece: str) -> bool:
-        return (self.folder / f"{piece}.onnx").exists()
-
-    def open(self, piece: str) -> OpenVinoGraph:
-        path = self.folder / f"{piece}.onnx"
-        if not path.exists():
-            raise AudioToImageError(f"{self.folder} has no {path.name}", REPAIR)
-        try:
-            return OpenVinoGraph(self._core.compile_model(str(path), self._device, self._options), path)
-        except RuntimeError as error:
-            raise AudioToImageError(f"{path} is not a graph that OpenVINO can run", REPAIR) from error
-
-
-class OpenVinoGraph:
-    """One compiled model."""
-
-    def __init__(self, model: Any, path: Path) -> None:
-        self._request, self._path = model.create_infer_request(), path
-        self._outputs = [port.get_names() for port in model.outputs]  # OpenVINO may know one port by several names
-        self.inputs: Mapping[str, Port] = {name: _port(port) for port in model.inputs for name in port.get_names()}
-
-    def __call__(self, **arrays: NDArray[Any]) -> Arrays:
-        try:
-            answers = self._request.infer(arrays)
-        except RuntimeError as error:
-            raise AudioToImageError(f"{self._path} failed in OpenVINO", REPAIR) from error
-        return {name: answers[index].copy() for index, names in enumerate(self._outputs) for name in names}
-
-
-def _port(declared: Any) -> Port:
-    shape = tuple(size.get_length() if size.is_static else None for size in declared.partial_shape)
-    return Port(shape=shape, dtype=declared.element_type.to_dtype())
+    runtime = OpenVinoRuntime(folder, compute_unit=compute_unit, threads=threads, precision=precision)
+    return LatentPainter(Description.read(folder), runtime, engine="openvino", batch=batch)

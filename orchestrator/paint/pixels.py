@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.paint.schedule import Array
+from orchestrator.diffusion import Array
 
 Pixels = NDArray[np.uint8]
 CLIP_SIZE = 224
@@ -25,11 +25,11 @@ def to_planes(pixels: Pixels) -> Array:
 
 
 def fit(pixels: Pixels, width: int, height: int) -> Pixels:
-    """Bring a picture to a size: as much of its middle as has that shape, scaled."""
+    """Crop a picture's middle to a shape and scale it to that size."""
     there, here = pixels.shape[:2]
     if (here, there) == (width, height):
         return pixels
-    from PIL import Image  # here, because no painting from words needs it
+    from PIL import Image  # here: painting from words does not need it
 
     scale = min(here / width, there / height)
     left, top = (here - width * scale) / 2, (there - height * scale) / 2
@@ -39,7 +39,7 @@ def fit(pixels: Pixels, width: int, height: int) -> Pixels:
 
 
 def clip_view(pixels: Pixels) -> Array:
-    """Look at a picture as CLIP's image encoder does: its middle, 224 pixels wide and high, normalised."""
+    """Return a picture as CLIP's image encoder takes it: its middle, 224 pixels wide and high, normalised."""
     from PIL import Image
 
     height, width = pixels.shape[:2]

@@ -1,4 +1,4 @@
-"""Prompt to CLIP's byte-pair tokens: in a model's own vocab.json and merges.txt, out ids and what did not fit."""
+"""CLIP's byte-pair tokens, from a model's own vocab.json and merges.txt."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ HINT = "audio-to-image models verify"
 
 @dataclass(frozen=True, kw_only=True)
 class Tokens:
-    """One prompt as a model reads it."""
+    """A prompt as a model reads it."""
 
     ids: NDArray[np.int64]
     cut: str = ""  # the end of the prompt, where it was too long
 
 
-class Tokenizing:
-    """CLIP's tokenizer with a model's own words."""
+class ClipTokenizer:
+    """CLIP's tokenizer with a model's own vocabulary."""
 
     def __init__(self, folder: Path, *, length: int, padding: int) -> None:
         vocabulary = _vocabulary(folder / "vocab.json")
@@ -38,7 +38,7 @@ class Tokenizing:
         self._tokenizer = _tokenizer(vocabulary, _merges(folder / "merges.txt", vocabulary), padding)
 
     def __call__(self, prompt: str) -> Tokens:
-        """Turn a prompt into ids of the model's length; one that is too long loses its end."""
+        """Return a prompt's ids, padded to the model's length; a prompt that is too long loses its end."""
         encoding = self._tokenizer.encode(prompt, add_special_tokens=False)
         room = self._length - 2
         kept = [self._start, *encoding.ids[:room], self._end]
@@ -48,7 +48,7 @@ class Tokenizing:
 
 
 def unknown_words(prompt: str, words: Sequence[str]) -> tuple[str, ...]:
-    """Name the words that are not among those which a small model knows, each once."""
+    """Return the words of a prompt that a small model does not know, each once."""
     known = set(words)
     return tuple(dict.fromkeys(word for word in re.findall(r"[^\W\d_]+", prompt.lower()) if word not in known))
 
@@ -70,7 +70,7 @@ def _vocabulary(path: Path) -> dict[str, int]:
     try:
         vocabulary: dict[str, int] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise AudioToImageError(f"cannot read the model's words in {path}: {error}", HINT) from error
+        raise AudioToImageError(f"cannot read the model's vocabulary in {path}: {error}", HINT) from error
     sound = isinstance(vocabulary, dict) and all(type(number) is int and number >= 0 for number in vocabulary.values())
     if not sound or START not in vocabulary or END not in vocabulary:
         raise AudioToImageError(f"{path} holds no CLIP vocabulary", HINT)

@@ -1,9 +1,9 @@
-"""Microphone to recording: a device and a length come in; sound goes to disk as it comes, and small values tell of it.
+"""Microphone to recording: sound is written to disk as it arrives, and events report it.
 
     for event in record(new_path(folder), seconds=10.0, stop=stop):
-        ...  # Opened, then many Level, then Recorded
+        ...  # events.Opened, then many events.Level, then events.Recorded
 
-A recording in progress is `NAME.part.wav`; whatever is killed, it opens and holds all but the last half second.
+A recording in progress is `NAME.part.wav`; if the program is killed, it opens and holds all but the last half second.
 """
 
 from __future__ import annotations
@@ -14,71 +14,36 @@ import subprocess
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from shlex import quote
-from typing import Literal, TypeAlias
 
-from orchestrator import shell
+from orchestrator import events, shell
 from orchestrator.errors import AudioToImageError, Cancelled, Misuse
 from orchestrator.record import microphone
 from orchestrator.record.microphone import Device, devices
 from orchestrator.record.partial import Partial, recover
 from orchestrator.sound import SAMPLE_RATE, Samples, level, whole_samples
 
-__all__ = [
-    "Device", "Event", "Level", "Opened", "Recorded", "Stop", "Why", "devices", "new_path", "record", "recover",
-]  # fmt: skip
+__all__ = ["Device", "Stop", "devices", "new_path", "record", "recover"]
 
-TICK = 0.1  # seconds between two looks at whether to stop, while no sound comes
+TICK = 0.1  # seconds between two checks of whether to stop, while no sound arrives
 PATIENCE = 8.0  # seconds: macOS never answers when the microphone is refused; slow devices take three
 LONGEST_SECONDS = 24 * 3600.0
 
-Why: TypeAlias = Literal["window", "key", "silence", "lost"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Opened:
-    """The first sound arrived."""
-
-    path: Path  # of the recording in progress
-    device: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Level:
-    """A block of sound, already on disk."""
-
-    samples: Samples = field(repr=False, compare=False)
-    level: float  # decibels below full scale
-    seconds_left: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recorded:
-    """The recording under its final name."""
-
-    path: Path
-    seconds: float
-    why: Why  # the window was full, a person or a silence stopped it, or the device was lost
-
-
-Event: TypeAlias = Opened | Level | Recorded
-
 
 class Stop:
-    """Ends a recording from anywhere, a signal handler included: `stop("key")`, `stop("silence")`."""
+    """Ends a recording, also from another thread or a signal handler: `stop("key")`, `stop("silence")`."""
 
     def __init__(self) -> None:
-        self.why: Why | None = None
+        self.why: events.Why | None = None
 
-    def __call__(self, why: Why) -> None:
+    def __call__(self, why: events.Why) -> None:
         self.why = self.why or why
 
 
 def new_path(folder: Path) -> Path:
-    """Name a new recording after the time; names sort by it and never collide."""
+    """Return a new recording's path, named after the time; names sort by it and never collide."""
     now = datetime.now()
     return folder / f"{now:%Y-%m-%d-%H%M%S}-{now.microsecond // 1000:03}-{secrets.token_hex(4)}.wav"
 
@@ -90,10 +55,10 @@ def record(
     device: str = "",
     stop: Stop | None = None,
     sound: Generator[Samples] | None = None,
-) -> Generator[Event]:
+) -> Generator[events.Event]:
     """Record to a WAV file until the window is full or something stops it; closing the generator keeps it too.
 
-    `sound` that comes from elsewhere, as from a page, takes the place of the microphone.
+    `sound` replaces the microphone, for instance with a page's.
     """
     if not (math.isfinite(seconds) and 0 < seconds <= LONGEST_SECONDS):
         raise Misuse(f"cannot record for {seconds:g} seconds", "audio-to-image record --seconds 10")
@@ -101,18 +66,19 @@ def record(
     return _record(path, seconds, sound or _sound(microphone.system(), device, stop), device, stop)
 
 
-def _record(path: Path, seconds: float, sound: Generator[Samples], device: str, stop: Stop) -> Generator[Event]:
+def _record(path: Path, seconds: float, sound: Generator[Samples], device: str, stop: Stop) -> Generator[events.Event]:
     most = round(seconds * SAMPLE_RATE)
     partial = Partial(path)
-    why: Why = "lost"
+    why: events.Why = "lost"
     try:
         with closing(sound):
             for each in sound:
                 if not partial.samples:
-                    yield Opened(path=partial.path, device=device or "default")
+                    yield events.Opened(path=partial.path, device=device or "default")
                 block = each[: most - partial.samples]
                 partial.write(block)
-                yield Level(samples=block, level=level(block), seconds_left=(most - partial.samples) / SAMPLE_RATE)
+                left = (most - partial.samples) / SAMPLE_RATE
+                yield events.Level(level=level(block), seconds=seconds - left, seconds_left=left, samples=block)
                 if partial.samples >= most:
                     why = "window"
                     break
@@ -120,15 +86,15 @@ def _record(path: Path, seconds: float, sound: Generator[Samples], device: str, 
     finally:
         partial.finish()
     if not partial.samples:
-        raise Cancelled("stopped before the first sound came")
-    yield Recorded(path=path, seconds=partial.seconds, why=why)
+        raise Cancelled("stopped before the first sound arrived")
+    yield events.Recorded(path=path, seconds=partial.seconds, why=why)
     if why == "lost":
-        kept = f"the microphone was lost after {partial.seconds:.1f} s; what was said until then is in {path}"
+        kept = f"the microphone was lost after {partial.seconds:.1f} s; the sound until then is in {path}"
         raise AudioToImageError(kept, f"audio-to-image picture {quote(str(path))}")
 
 
 def _sound(system: str, device: str, stop: Stop) -> Generator[Samples]:
-    """Yield blocks from the microphone until it is lost or we are to stop; raise if none ever comes."""
+    """Yield blocks from the microphone until it is lost or `stop` was called; raise if none ever arrives."""
     process = shell.start(microphone.arguments(system, device))
     try:
         yield from _watched(process, system, device, stop)

@@ -1,7 +1,7 @@
-"""A recording in progress: samples come in; a WAV file that opens at any moment goes out.
+"""Write a recording to a WAV file that is readable at any moment.
 
-It is `NAME.part.wav`, held by a lock, its header made right every half second; finished, it is renamed. One that no
-live process holds was left by a killed one, and `recover` finishes it.
+While recording, the file is `NAME.part.wav`, is locked, and gets a correct header every half second; `finish` renames
+it. A part file without a lock was left by a killed process, and `recover` finishes it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.sound import HEADER_BYTES, SAMPLE_BYTES, SAMPLE_RATE, Samples, wav_header
 
 PART = ".part.wav"
-STALE = 10.0  # seconds: between a file's making and its lock pass microseconds
-HEADER_SAMPLES = SAMPLE_RATE // 2  # between two corrections of the header
+STALE = 10.0  # seconds: a new file is locked within microseconds
+HEADER_SAMPLES = SAMPLE_RATE // 2  # between two updates of the header
 
 
 class Partial:
-    """The file, open and locked."""
+    """A recording's open and locked file."""
 
     def __init__(self, path: Path) -> None:
         self.final = path
@@ -35,7 +35,7 @@ class Partial:
         files.check_place(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = _locked(self.path)
+            self._file = _create_locked(self.path)
         except OSError as error:
             hint = "choose another place with --output"
             raise AudioToImageError(f"cannot record to {path}: {error.strerror}", hint) from error
@@ -45,19 +45,19 @@ class Partial:
         return self.samples / SAMPLE_RATE
 
     def write(self, samples: Samples) -> None:
-        """Bring samples to disk at once."""
+        """Append samples to the file at once."""
         try:
             _write(self._file, samples.astype("<i2", copy=False).tobytes())
             self.samples += len(samples)
             if self.samples - self._in_header >= HEADER_SAMPLES:
                 self._correct_header()
         except OSError as error:
-            self.samples = _samples(self._file)
-            what = f"cannot go on recording: {error.strerror}; {self.seconds:.1f} s are kept in {self.final}"
-            raise AudioToImageError(what, "make room, then record anew") from error
+            self.samples = _count_samples(self._file)
+            what = f"cannot continue recording: {error.strerror}; {self.seconds:.1f} s are kept in {self.final}"
+            raise AudioToImageError(what, "free some space, then record again") from error
 
     def finish(self) -> None:
-        """Give the file its final name, or drop it if there is nothing in it."""
+        """Rename the file to its final name, or delete it if it is empty."""
         try:
             if self.samples:
                 self._correct_header()
@@ -65,7 +65,7 @@ class Partial:
             else:
                 self.path.unlink(missing_ok=True)
         except OSError as error:
-            what = f"cannot give the recording its name {self.final}: {error.strerror}"
+            what = f"cannot rename the recording to {self.final}: {error.strerror}"
             raise AudioToImageError(what, f"ls {quote(str(self.path))}") from error
         finally:
             os.close(self._file)
@@ -76,16 +76,16 @@ class Partial:
 
 
 def recover(folder: Path) -> tuple[Path, ...]:
-    """Finish the recordings that a killed program left; those that a live one holds are let be."""
-    _sweep(folder)
-    found = (_recovered(path) for path in sorted(folder.glob(f"*{PART}")))
+    """Finish the recordings that killed processes left in a folder, and return their paths."""
+    _delete_leftovers(folder)
+    found = (_recover_one(path) for path in sorted(folder.glob(f"*{PART}")))
     return tuple(path for path in found if path)
 
 
-def _sweep(folder: Path) -> None:
-    """Delete what a killed program had begun to make or to copy, and that nobody holds or has touched for a while."""
+def _delete_leftovers(folder: Path) -> None:
+    """Delete unlocked temporary files of killed processes that have not changed for a while."""
     for path in folder.glob(f".*{files.PART}*"):
-        with suppress(OSError):  # another one holds it, or was quicker
+        with suppress(OSError):  # locked, or already deleted
             file = os.open(path, os.O_RDWR)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -95,37 +95,37 @@ def _sweep(folder: Path) -> None:
                 os.close(file)
 
 
-def _recovered(path: Path) -> Path | None:
+def _recover_one(path: Path) -> Path | None:
     try:
         file = os.open(path, os.O_RDWR)
     except OSError:
-        return None  # renamed a moment ago, or not ours
+        return None  # just renamed, or no permission
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        samples = _samples(file)
+        samples = _count_samples(file)
         if not samples:
             path.unlink()
             return None
         os.pwrite(file, wav_header(samples * SAMPLE_BYTES), 0)
-        return path.rename(_free(path))
+        return path.rename(_free_name(path))
     except (BlockingIOError, FileNotFoundError):
-        return None  # a live process holds it, or another one recovered it first
+        return None  # still being recorded, or recovered by another process
     finally:
         os.close(file)
 
 
-def _locked(path: Path) -> int:
-    """Make a file that is locked before it bears a name that `recover` looks at."""
+def _create_locked(path: Path) -> int:
+    """Create a file that is locked before it gets a name that `recover` looks at."""
     if files.kind(path):
         raise Misuse(
-            f"{path} stands in the way: another recording, running or cut short",
+            f"{path} is in the way: another recording, running or interrupted",
             f"mv {quote(str(path))} {quote(str(path.with_stem(f'{path.stem}-kept')))}",
         )
     file, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
         os.write(file, wav_header(0))
-        Path(name).rename(path)  # mkstemp lets nobody else read it: what was said is private
+        Path(name).rename(path)  # mkstemp makes it readable by its owner only
     except OSError:
         os.close(file)
         Path(name).unlink()
@@ -133,13 +133,13 @@ def _locked(path: Path) -> int:
     return file
 
 
-def _free(path: Path) -> Path:
+def _free_name(path: Path) -> Path:
     stem = path.name.removesuffix(PART)
     names = (path.with_name(f"{stem}{'' if number == 1 else f'-{number}'}.wav") for number in count(1))
     return next(name for name in names if not name.exists())
 
 
-def _samples(file: int) -> int:
+def _count_samples(file: int) -> int:
     return max(0, os.fstat(file).st_size - HEADER_BYTES) // SAMPLE_BYTES
 
 

@@ -1,7 +1,7 @@
-"""The studio: engines kept warm, a page, and an API that other programs already speak.
+"""The studio: warm engines, a page, and an HTTP API, part of which is OpenAI's.
 
-Settings come in; it serves until somebody ends it. `door` shares the engines in `turns`; whatever is asked for is one
-of `jobs`, which are clients of that door like any other program of the same person.
+`turns` holds the engines, `door` shares them over a socket. Each request for work is one of `jobs`, which use the
+engines through that socket as other programs of the same person do.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ from starlette.types import ASGIApp
 
 from orchestrator import files, record
 from orchestrator.errors import AudioToImageError, Misuse
-from orchestrator.line.engines import Line
+from orchestrator.line.engines import ROLES, Line
 from orchestrator.settings import Settings
 from orchestrator.studio.app import app
 from orchestrator.studio.door import Door
-from orchestrator.studio.guard import serving
-from orchestrator.studio.guard.impatient import Impatient, ImpatientSocket
+from orchestrator.studio.guard import rules_for
 from orchestrator.studio.guard.rules import bracketed, is_loopback
+from orchestrator.studio.guard.timeouts import TimeoutHTTP, TimeoutWebSocket
 from orchestrator.studio.jobs import Jobs
-from orchestrator.studio.microphone import Microphone, pressed
+from orchestrator.studio.microphone import Microphone, press
 from orchestrator.studio.turns import Turns
+from orchestrator.worker import RemoteEngine
 from orchestrator.worker.messages import Press
 from orchestrator.worker.served import connect, private
 
@@ -42,25 +43,25 @@ TOKEN_BYTES = 24
 
 @dataclass(frozen=True, kw_only=True)
 class Serving:
-    """What a person must know of a server that has begun."""
+    """What the person who started the server should know."""
 
     url: str
-    lost: int  # jobs that an earlier server left undone
-    recovered: int  # recordings cut short
+    lost: int  # jobs that an earlier server did not finish
+    recovered: int  # recordings that were cut short
 
 
-def serve(settings: Settings, begun: Callable[[Serving], None]) -> None:
-    """Serve until somebody ends it."""
+def serve(settings: Settings, started: Callable[[Serving], None]) -> None:
+    """Serve until interrupted; `started` is called once clients can connect."""
     token = settings.token or ("" if is_loopback(settings.host) else secrets.token_urlsafe(TOKEN_BYTES))
-    rules = replace(serving(settings.host, token), upload_bytes=settings.most_upload)
-    with _alone(settings), _listening(settings) as listener:
+    rules = replace(rules_for(settings.host, token), upload_bytes=settings.most_upload)
+    with _only_server(settings), _listening(settings) as listener:
         port = listener.getsockname()[1]
         url = f"http://{bracketed(settings.host)}:{port}/"
         recovered = record.recover(settings.recordings)
         jobs, microphone = Jobs(settings), Microphone()
-        turns = {kind: Turns(settings.idle) for kind in ("speech", "picture")}
+        turns = {role: Turns(settings.idle) for role in ROLES}
         with _door(settings, turns, jobs, microphone, url):
-            begun(
+            started(
                 Serving(
                     url=url + (f"?token={token}" if token else ""),
                     lost=sum(job.state == "lost" for job in jobs.all()),
@@ -73,7 +74,7 @@ def serve(settings: Settings, begun: Callable[[Serving], None]) -> None:
 
 
 class _Server(uvicorn.Server):
-    """A server that ends its jobs before it waits for those who follow them."""
+    """A server that ends its jobs first: uvicorn waits for the responses that follow them."""
 
     def __init__(self, config: uvicorn.Config, jobs: Jobs) -> None:
         super().__init__(config)
@@ -85,11 +86,11 @@ class _Server(uvicorn.Server):
 
 
 def _run(served: ASGIApp, listener: socket.socket, jobs: Jobs) -> None:
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # what a client sends wrongly is the client's news
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # clients' mistakes are answered, not logged
     config = uvicorn.Config(
         served,
-        http=Impatient,
-        ws=ImpatientSocket,
+        http=TimeoutHTTP,
+        ws=TimeoutWebSocket,
         ws_max_size=MOST_MESSAGE,
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=LEAVING_SECONDS,
@@ -97,59 +98,61 @@ def _run(served: ASGIApp, listener: socket.socket, jobs: Jobs) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # no proxy stands before us, and a guard compares what they say
+        proxy_headers=False,  # without a proxy, clients could forge what the guard compares
     )
-    with suppress(KeyboardInterrupt):  # that is how one ends it
+    with suppress(KeyboardInterrupt):  # Ctrl-C is how it is ended
         _Server(config, jobs).run(sockets=[listener])
 
 
 @contextmanager
 def _door(settings: Settings, turns: dict[str, Turns], jobs: Jobs, microphone: Microphone, url: str) -> Iterator[None]:
-    """Open the door, and have the engines load behind it."""
+    """Open the socket and load the engines."""
 
     def other(message: object) -> Generator[object]:
         if not isinstance(message, Press):
-            raise Misuse(f"{message!r:.60} is not understood")
-        return pressed(microphone, jobs, message)
+            raise Misuse(f"{message!r:.60} is not understood", "end `serve` and start it again")
+        return press(microphone, jobs, message)
 
     door = Door(settings.socket, turns, other)
     door.open(url)
-    threading.Thread(target=_warm, args=[settings], daemon=True).start()
+    threading.Thread(target=_load_engines, args=[settings], daemon=True).start()
     try:
         yield
     finally:
         door.close()
 
 
-def _warm(settings: Settings) -> None:
-    """Load both engines; what fails is told to whoever asks for a picture."""
-    with suppress(AudioToImageError), Line(settings) as line:
-        line.hearer.start()
-        line.painter.load()
+def _load_engines(settings: Settings) -> None:
+    """Load the engines side by side; the first job that needs one that failed will report it."""
+    with Line(settings) as line:
+        for load in (RemoteEngine.start, RemoteEngine.load):
+            for role in ROLES:
+                with suppress(AudioToImageError):
+                    load(line.engine(role))
 
 
 @contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
-    """Be the only server of this person's data."""
+def _only_server(settings: Settings) -> Iterator[None]:
+    """Make sure that no other server uses the same data."""
     folder = private(settings.socket.parent)
     with files.lock(folder / f"{settings.socket.stem}.lock", wait=False) as got:
         if not got:
             there = connect(settings.socket, "studio")
             where = f": {there.greeting.url}" if there else ""
-            raise AudioToImageError(f"`serve` runs already{where}", "end that one first: Ctrl-C where it runs")
+            raise AudioToImageError(f"`serve` is already running{where}", "stop that one first with Ctrl-C")
         yield
 
 
 @contextmanager
 def _listening(settings: Settings) -> Iterator[socket.socket]:
-    """Take the port."""
+    """Listen on the port."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # The protocol is named, for asyncio sends small answers at once only where it reads TCP; else each takes 40 ms.
+    # asyncio sets TCP_NODELAY only if the protocol is given; without it each small response takes 40 ms.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((settings.host.strip("[]"), settings.port))
-            listener.listen()  # before anyone is told the address
+            listener.listen()  # before the address is shown
         except (OSError, OverflowError) as error:
             raise _unbound(settings, error) from error
         yield listener

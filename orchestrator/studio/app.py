@@ -1,7 +1,12 @@
-"""Every address of the studio; what stands behind them comes in, the app that answers them goes out."""
+"""The studio's addresses and the app that serves them.
+
+Handlers that only read and write files are plain functions: Starlette runs those in threads. `async` ones hand whatever
+blocks to `run_in_threadpool`; `tests/test_event_loop.py` fails if one blocks the loop.
+"""
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +17,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from orchestrator.studio import album, answers, conversation, description, openai, pictures, status
+from orchestrator.studio import conversation, description, gallery_api, openai, pictures, problems, status
 from orchestrator.studio.guard import Rules, guarded
 from orchestrator.studio.jobs import Jobs
 from orchestrator.studio.microphone import Microphone
@@ -21,8 +26,8 @@ from orchestrator.studio.turns import Turns
 PAGE = Path(__file__).parent / "page"
 
 
-async def page(_: Request) -> Response:
-    """Give the page itself."""
+def page(_: Request) -> Response:
+    """Return the page itself."""
     return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
 
 
@@ -34,11 +39,11 @@ ROUTES = (
     Route("/v1/jobs/{job}", status.job, methods=["GET", "DELETE"]),
     Route("/v1/pictures", pictures.create, methods=["POST"]),
     WebSocketRoute("/v1/talk", conversation.talk),
-    Route("/v1/gallery", album.pictures),
-    Route("/v1/gallery/{picture}.png", album.image),
-    Route("/v1/gallery/{picture}", album.recipe, methods=["GET"]),
-    Route("/v1/gallery/{picture}", album.remove, methods=["DELETE"]),
-    Route("/v1/gallery/{picture}/restore", album.restore, methods=["POST"]),
+    Route("/v1/gallery", gallery_api.pictures),
+    Route("/v1/gallery/{picture}.png", gallery_api.image),
+    Route("/v1/gallery/{picture}", gallery_api.recipe, methods=["GET"]),
+    Route("/v1/gallery/{picture}", gallery_api.remove, methods=["DELETE"]),
+    Route("/v1/gallery/{picture}/restore", gallery_api.restore, methods=["POST"]),
     *openai.ROUTES,
     *description.ROUTES,
 )
@@ -46,6 +51,7 @@ ROUTES = (
 
 def app(jobs: Jobs, turns: Mapping[str, Turns], microphone: Microphone, rules: Rules) -> ASGIApp:
     """Make the app."""
-    made = Starlette(routes=ROUTES, exception_handlers=answers.HANDLERS)
+    mimetypes.init()  # else the first file served reads the system's tables on the event loop
+    made = Starlette(routes=ROUTES, exception_handlers=problems.HANDLERS)
     made.state.jobs, made.state.turns, made.state.microphone = jobs, turns, microphone
     return guarded(made, rules)

@@ -1,7 +1,6 @@
-"""`WebSocket /v1/talk`: sound and small messages come in from a page; everything that happens goes out.
+"""`WebSocket /v1/talk`: a conversation with a page, one connection long; each sentence of it is a job.
 
-One connection is one conversation, each sentence of it a job. The sound is the page's, or comes from this machine's
-own microphone.
+The sound comes from the page, or from this machine's own microphone.
 """
 
 from __future__ import annotations
@@ -24,32 +23,36 @@ from orchestrator.gallery import Gallery
 from orchestrator.line.engines import Line
 from orchestrator.line.talking import Made, Talk, made_before
 from orchestrator.sound import SAMPLE_BYTES, SAMPLE_RATE, Samples
-from orchestrator.studio import asked, story
-from orchestrator.studio.jobs import Job, Jobs
+from orchestrator.studio import event_json, fields, forms
+from orchestrator.studio.event_json import LAST
+from orchestrator.studio.job import Job
+from orchestrator.studio.jobs import Jobs
 from orchestrator.studio.microphone import Microphone
 
-TICK = 0.1  # seconds between two looks at whether someone has cancelled
-PATIENCE = 8.0  # seconds without a sound from the page
-LONGEST_BLOCK = SAMPLE_RATE * SAMPLE_BYTES * 5  # bytes: five seconds, more than any page gathers
-FIELDS = ("do", "microphone", "confirm", "refine", "image", *asked.PAINTING, *asked.HEARING)
+TICK = 0.1  # seconds between two checks for cancellation
+PATIENCE = 8.0  # seconds without sound from the page
+LONGEST_BLOCK = SAMPLE_RATE * SAMPLE_BYTES * 5  # bytes: five seconds, more than a page collects
+FIELDS = ("do", "microphone", "confirm", "refine", "image", *fields.FIELDS)
 
 
 class Sentence:
-    """One sentence under way: what the page sends goes in here, the job's thread takes it out."""
+    """One sentence: the event loop puts in what the page sends, the job's thread takes it out."""
 
     def __init__(self, job: Job, seconds: float) -> None:
         self.job = job
         self.stop = record.Stop()
-        self._room = int(seconds * SAMPLE_RATE * SAMPLE_BYTES) + LONGEST_BLOCK  # no sentence takes more sound
+        self._room = int(seconds * SAMPLE_RATE * SAMPLE_BYTES) + LONGEST_BLOCK  # bytes a sentence may still take
         self._blocks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._prompts: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def hear(self, block: bytes) -> None:
+        """Add sound; what exceeds the longest recording is dropped."""
         if block and len(block) <= self._room:
             self._room -= len(block)
             self._blocks.put(block)
 
     def paint(self, prompt: str) -> None:
+        """Set the confirmed words."""
         self._prompts.put(prompt)
 
     def sound(self) -> Generator[Samples]:
@@ -65,9 +68,9 @@ class Sentence:
             still = 0.0
             yield np.frombuffer(block[: len(block) // 2 * 2], dtype="<i2").astype(np.int16, copy=False)
 
-    def confirmed(self, prompt: str) -> str:
-        """Ask the page for the words to paint."""
-        self.job.tell(story.Confirm(prompt=prompt))
+    def confirm(self, prompt: str) -> str:
+        """Ask the page for the words to paint, and wait for them."""
+        self.job.publish(event_json.Confirm(prompt=prompt))
         while True:
             self.job.check()
             with contextlib.suppress(queue.Empty):
@@ -75,7 +78,7 @@ class Sentence:
 
 
 class Conversation:
-    """What a page and we say to each other."""
+    """One page's connection."""
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
@@ -83,22 +86,22 @@ class Conversation:
         self._microphone: Microphone = websocket.app.state.microphone
         self._made: list[Made] = []
         self._sentence: Sentence | None = None
-        self._telling: asyncio.Task[None] | None = None
+        self._sending: asyncio.Task[None] | None = None
 
-    async def go(self) -> None:
-        """Heed what the page says until it leaves; that cancels what it had begun."""
+    async def run(self) -> None:
+        """Handle messages until the page leaves, which cancels its sentence."""
         try:
             while True:
-                await self._heed(await self._websocket.receive())
+                await self._receive(await self._websocket.receive())
         except WebSocketDisconnect:
             pass
         finally:
             if self._sentence:
                 self._sentence.job.cancel()
-            if self._telling:
-                self._telling.cancel()
+            if self._sending:
+                self._sending.cancel()
 
-    async def _heed(self, message: Mapping[str, Any]) -> None:
+    async def _receive(self, message: Mapping[str, Any]) -> None:
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect
         block = message.get("bytes")
@@ -107,21 +110,23 @@ class Conversation:
                 self._sentence.hear(block)
             return
         try:
-            await self._do(_message(message.get("text") or ""))
+            await self._do(_parse(message.get("text") or ""))
         except AudioToImageError as error:
-            await self._websocket.send_text(story.failed(error).to_json())
+            await self._websocket.send_text(event_json.failed(error).to_json())
 
-    async def _do(self, asks: dict[str, Any]) -> None:
+    async def _do(self, request: dict[str, Any]) -> None:
         sentence = self._sentence
-        match asks.get("do"):
+        match request.get("do"):
             case "listen":
                 if sentence:
                     raise Misuse("the sentence before is not done", 'send {"do": "cancel"} first')
-                await self._listen(asks)
+                forms.check_names(request, FIELDS)
+                self._sentence = await run_in_threadpool(self._listen, request)
+                self._sending = asyncio.create_task(self._send(self._sentence.job))
             case "stop" if sentence:
                 sentence.stop("key")
             case "paint" if sentence:
-                sentence.paint(str(asks.get("prompt") or ""))
+                sentence.paint(str(request.get("prompt") or ""))
             case "cancel" if sentence:
                 sentence.stop("key")
                 sentence.job.cancel()
@@ -130,21 +135,19 @@ class Conversation:
             case other:
                 raise Misuse(f"{other!r:.60} is not understood", "do: listen, stop, paint or cancel")
 
-    async def _listen(self, asks: dict[str, Any]) -> None:
-        asked.only(asks, FIELDS)
-        settings = asked.chosen(self._jobs.settings, asks)
-        job = Job(what="talk")
-        sentence = Sentence(job, settings.seconds)
+    def _listen(self, request: dict[str, Any]) -> Sentence:
+        """Start a sentence; blocks."""
+        settings = forms.apply(self._jobs.settings, request)
+        sentence = Sentence(Job(what="talk"), settings.seconds)
         gallery, image = Gallery(settings.gallery), ""
-        if asks.get("image"):
-            image = str((await run_in_threadpool(asked.kept, gallery, asks["image"])).path)
-        if asks.get("refine"):
-            kept = await run_in_threadpool(asked.kept, gallery, asks["refine"])
-            self._made.append(made_before(kept))
-        ours = asks.get("microphone") == "server"
+        if request.get("image"):
+            image = str(forms.find_picture(gallery, request["image"]).path)
+        if request.get("refine"):
+            self._made.append(made_before(forms.find_picture(gallery, request["refine"])))
+        ours = request.get("microphone") == "server"
 
         def work(line: Line) -> Iterator[Event]:
-            confirm = sentence.confirmed if asks.get("confirm") is True else None
+            confirm = sentence.confirm if request.get("confirm") is True else None
             talk = Talk(line, image=image, made=self._made, confirm=confirm)
             path = record.new_path(settings.recordings)
             if ours:
@@ -152,28 +155,27 @@ class Conversation:
             else:
                 yield from talk.sentence(path, sentence.stop, sentence.sound())
 
-        await run_in_threadpool(self._jobs.start, job, work, settings)
-        self._sentence = sentence
-        self._telling = asyncio.create_task(self._tell(job))
+        self._jobs.start(sentence.job, work, settings)
+        return sentence
 
-    async def _tell(self, job: Job) -> None:
-        async for told in job.story():
-            if told.name in ("done", "failed"):
-                self._sentence = None  # the next one may come
-            await self._websocket.send_text(told.to_json())
+    async def _send(self, job: Job) -> None:
+        async for message in job.follow():
+            if message.name in LAST:
+                self._sentence = None  # before it is sent: the page may begin the next one at once
+            await self._websocket.send_text(message.to_json())
 
 
 async def talk(websocket: WebSocket) -> None:
     """Hold a conversation with a page."""
     await websocket.accept()
-    await Conversation(websocket).go()
+    await Conversation(websocket).run()
 
 
-def _message(text: str) -> dict[str, Any]:
+def _parse(text: str) -> dict[str, Any]:
     try:
-        asks = json.loads(text)
+        request = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise Misuse("the message is not JSON", '{"do": "listen"}') from error
-    if not isinstance(asks, dict):
+    if not isinstance(request, dict):
         raise Misuse("the message is not a JSON object", '{"do": "listen"}')
-    return asks
+    return request

@@ -1,7 +1,7 @@
-"""The socket through which other programs of the same person use our warm engines: `talk`, `picture` and ourselves.
+"""The socket through which the user's other commands, and our own jobs, call the warm engines.
 
-Comes in: connections. Each is greeted with our version; what it says first is an Opening, and then it asks what it
-would ask a child process of its own. Goes out: answers, in turns.
+A client is greeted with our protocol number. It sends an Opening, and then what it would send to a child process of its
+own; answers come in turns.
 """
 
 from __future__ import annotations
@@ -20,77 +20,88 @@ from pathlib import Path
 
 from orchestrator.errors import AudioToImageError
 from orchestrator.studio.turns import Turns
-from orchestrator.worker.messages import Answer, Ask, Opening, Stop
+from orchestrator.worker.messages import Answer, Ask, Cancel, Opening
 from orchestrator.worker.served import Greeting, private
 
 MOST_CLIENTS = 128
-MOST_HELD = 512 << 20  # bytes that wait for a client which does not read: beyond, it is let go
-NONSENSE = (pickle.UnpicklingError, AttributeError, ImportError, IndexError, KeyError, TypeError, ValueError)
-Other = Callable[[object], Generator[object]]  # answers what is not about an engine
+MOST_HELD = 512 << 20  # bytes that wait for a client which does not read; beyond, it is disconnected
+MALFORMED = (pickle.UnpicklingError, AttributeError, ImportError, IndexError, KeyError, TypeError, ValueError)
+Other = Callable[[object], Generator[object]]  # answers what is not for an engine
 
 
 class Caller:
-    """One connection, with a thread that reads and one that writes, so that nobody waits for it."""
+    """One connection, with a thread that reads and one that writes, so that it delays no other."""
 
     def __init__(self, connection: Connection, turns: Mapping[str, Turns], other: Other) -> None:
         self.opening: Opening | None = None
         self._connection, self._turns, self._other = connection, turns, other
-        self._asks: deque[Ask | Opening] = deque()
-        self._came = threading.Condition()
-        self._left = self._stopped = False
+        self._questions: deque[Ask | Opening] = deque()
+        self._arrived = threading.Condition()
+        self._left = self._cancelled = False
         self._out: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._held = 0
 
     @property
     def gone(self) -> bool:
-        return self._left or self._stopped
+        return self._left or self._cancelled
 
     def take(self, seconds: float) -> Ask | Opening | None:
-        with self._came:
-            self._came.wait_for(lambda: self._asks or self._left, seconds)
-            return None if self._left or not self._asks else self._asks[0]
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._questions or self._left, seconds)
+            return None if self._left or not self._questions else self._questions[0]
 
     def answer(self, answer: Answer) -> None:
         if not answer.more:
-            with self._came:
-                self._asks.popleft()
-                self._stopped = False
+            with self._arrived:
+                self._questions.popleft()
+                self._cancelled = False
         self._send(answer)
 
     def read(self) -> None:
-        """Read what the client says until it leaves."""
+        """Read what the client sends until it leaves."""
         writer = threading.Thread(target=self._write, daemon=True)
         writer.start()
-        with contextlib.suppress(EOFError, OSError, *NONSENSE):
+        with contextlib.suppress(EOFError, OSError, *MALFORMED):
             while True:
-                self._heed(self._connection.recv())
-        with self._came:
+                self._receive(self._connection.recv())
+        with self._arrived:
             self._left = True
-            self._came.notify_all()
+            self._arrived.notify_all()
         self._out.put(None)
         writer.join()
         self._connection.close()
 
-    def _heed(self, message: object) -> None:
-        if isinstance(message, Stop):
-            self._stopped = bool(self._asks)
+    def _receive(self, message: object) -> None:
+        if isinstance(message, Cancel):
+            self._cancel(message.number)
         elif isinstance(message, Ask | Opening):
-            if isinstance(message, Opening) and message.name in self._turns:
+            if isinstance(message, Opening) and message.role in self._turns:
                 self.opening = message
             if not self.opening:
-                raise EOFError("asked before it opened an engine that we have")
-            with self._came:
-                self._asks.append(message)
-                self._came.notify_all()
-            self._turns[self.opening.name].join(self)
+                raise EOFError("a call before an engine was opened")
+            with self._arrived:
+                self._questions.append(message)
+                self._arrived.notify_all()
+            self._turns[self.opening.role].join(self)
         else:
             self._answer_other(message)
+
+    def _cancel(self, number: int) -> None:
+        """Cancel a call: the current one, which stops at its next value, or one that has not begun."""
+        with self._arrived:
+            current = self._questions[0] if self._questions else None
+            self._cancelled = self._cancelled or (isinstance(current, Ask) and current.number == number)
+            waiting = [each for each in list(self._questions)[1:] if isinstance(each, Ask) and each.number == number]
+            for each in waiting:
+                self._questions.remove(each)
+        for _ in waiting:
+            self._send(Answer(number=number))
 
     def _answer_other(self, message: object) -> None:
         try:
             with contextlib.closing(self._other(message)) as values:
                 for value in values:
-                    if self._connection.poll():  # there is nothing more to say: it has left
+                    if self._connection.poll():  # a client has nothing more to send: it has left
                         break
                     self._send(Answer(value=value, more=True))
         except AudioToImageError as error:
@@ -115,7 +126,7 @@ class Caller:
 
 
 class Door:
-    """The socket, open while we serve."""
+    """The socket, open while `serve` runs."""
 
     def __init__(self, path: Path, turns: Mapping[str, Turns], other: Other) -> None:
         self.path = path
@@ -124,7 +135,7 @@ class Door:
         self._callers: set[threading.Thread] = set()
 
     def open(self, url: str) -> None:
-        """Let clients in, and tell each where the page is."""
+        """Accept clients, and greet each with the page's address."""
         self._greeting = Greeting.here(url).to_line()
         threading.Thread(target=self._accept, name="door", daemon=True).start()
 
@@ -153,9 +164,9 @@ class Door:
 
 
 def _bound(path: Path) -> socket.socket:
-    """Make the socket, in a folder that nobody else may enter."""
+    """Make the socket, in a folder that only this user can enter."""
     private(path.parent)
-    path.unlink(missing_ok=True)  # left by a killed server: whoever binds holds the lock
+    path.unlink(missing_ok=True)  # left by a killed server; we hold the lock
     bound = socket.socket(socket.AF_UNIX)
     bound.bind(str(path))
     os.chmod(path, 0o600)  # noqa: PTH101 - a socket

@@ -1,4 +1,4 @@
-"""This machine's own microphone: whoever presses comes in, a page or a Shortcut; one at a time is listened to."""
+"""This machine's own microphone, used by one page or Shortcut at a time."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from orchestrator.errors import Busy
 from orchestrator.events import Event
 from orchestrator.line.engines import Line
 from orchestrator.line.talking import Talk
-from orchestrator.studio.jobs import Job, Jobs
+from orchestrator.studio.job import Job
+from orchestrator.studio.jobs import Jobs
 from orchestrator.worker.messages import Press
 
 TICK = 0.1  # seconds
 
 
 class Microphone:
-    """Who listens with it now, if anyone does."""
+    """The microphone, and the sentence that is being recorded, if any."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -27,14 +28,14 @@ class Microphone:
 
     @property
     def listening(self) -> bool:
-        """Tell whether somebody listens."""
+        """Return whether a sentence is being recorded."""
         return self._stop is not None
 
     def sentence(self, talk: Talk, path: Path, stop: record.Stop) -> Generator[Event]:
-        """Have a sentence spoken into it; raises Busy where somebody else's is."""
+        """Record and process a sentence; raises Busy while another one is being recorded."""
         with self._lock:
             if self._stop:
-                raise Busy("the microphone listens already", "press once more to stop it")
+                raise Busy("the microphone is already recording", "press once more to stop it")
             self._stop = stop
         try:
             for event in talk.sentence(path, stop):
@@ -46,20 +47,20 @@ class Microphone:
                 self._stop = None
 
     def end(self) -> bool:
-        """End the sentence that is spoken; tell whether there was one."""
+        """End the sentence that is being recorded; return whether there was one."""
         stop = self._stop
         if stop:
             stop("key")
         return stop is not None
 
 
-def pressed(microphone: Microphone, jobs: Jobs, press: Press) -> Generator[Event]:
-    """Listen, and tell what comes of it; or stop listening, where a press before this one began it."""
+def press(microphone: Microphone, jobs: Jobs, request: Press) -> Generator[Event]:
+    """Record a sentence and yield its events; or stop the recording that an earlier press began."""
     if microphone.end():
         yield events.Note(text="stopped listening; the press that began it gets the picture")
         return
     happened: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    settings = press.settings
+    settings = request.settings
 
     def work(line: Line) -> Iterator[Event]:
         path = record.new_path(settings.recordings)

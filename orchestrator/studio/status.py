@@ -1,18 +1,21 @@
-"""What the studio is doing and what it can do, for whoever shows it; and what became of jobs."""
+"""What the studio is doing, what can be asked of it, and what became of jobs.
+
+The handlers are plain functions, which Starlette runs in threads: they read files.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from orchestrator import __version__, catalogue
+from orchestrator.choices import Painting, choices
 from orchestrator.errors import AudioToImageError
-from orchestrator.hear.speech import LANGUAGES
-from orchestrator.paint import MAX_STEPS, SAMPLERS, SPACINGS
-from orchestrator.studio import answers
+from orchestrator.studio import problems
+from orchestrator.studio.description import schemas
+from orchestrator.studio.fields import FIELDS
 
 if TYPE_CHECKING:
     from orchestrator.settings import Settings
@@ -20,63 +23,61 @@ if TYPE_CHECKING:
     from orchestrator.studio.turns import Turns
 
 
-async def status(request: Request) -> Response:
-    """Tell how the engines are, what waits, and what one may ask for."""
+def status(request: Request) -> Response:
+    """Return the engines' states, the jobs waiting, the choices and the limits."""
     state = request.app.state
-    return JSONResponse(await run_in_threadpool(_status, state.jobs, state.turns, state.microphone.listening))
-
-
-async def jobs(request: Request) -> Response:
-    """Tell what was asked, and what became of it."""
-    return JSONResponse({"jobs": [job.as_json() for job in request.app.state.jobs.all()]})
-
-
-async def job(request: Request) -> Response:
-    """Tell what became of a job; DELETE cancels it, or forgets one that has ended."""
-    jobs: Jobs = request.app.state.jobs
-    found = jobs.find(request.path_params["job"])
-    if found is None:
-        wanted = request.path_params["job"][:60]
-        return answers.problem(404, f"there is no job {wanted!r}", code="not_found", hint="GET /v1/jobs")
-    if request.method == "DELETE":
-        if found.state == "running":
-            found.cancel()
-        else:
-            await run_in_threadpool(jobs.forget, found)
-    return JSONResponse(found.as_json())
-
-
-def _status(jobs: Jobs, turns: dict[str, Turns], listening: bool) -> dict[str, Any]:
-    settings, under_way = jobs.settings, jobs.under_way
+    jobs: Jobs = state.jobs
+    turns: dict[str, Turns] = state.turns
+    settings = jobs.settings
     waiting = sum(each.waiting for each in turns.values())
-    here = catalogue.installed(settings)
-    return {
+    answer = {
         "version": __version__,
         "engines": {kind: _engine(kind, settings, each) for kind, each in turns.items()},
-        "listening": listening,
-        "jobs": {"running": len(under_way), "waiting": waiting, "most": settings.queue},
-        "choices": {
-            "samplers": SAMPLERS,
-            "spacings": SPACINGS,
-            "models": [each.name for each in here if each.kind == "picture"],
-            "speech_models": [each.name for each in here if each.kind == "speech"],
-            "languages": ("auto", *LANGUAGES),
-            "defaults": {
-                "negative": settings.negative,
-                "steps": settings.steps,
-                "guidance": settings.guidance,
-                "count": settings.count,
-                "strength": settings.strength,
-                "language": settings.language,
-            },
-        },
+        "listening": state.microphone.listening,
+        "jobs": {"running": len(jobs.running), "waiting": waiting, "most": settings.queue},
+        "choices": _choices(settings),
         "limits": {
             "most_upload": settings.most_upload,
             "most_seconds": settings.most_seconds,
             "most_pixels": settings.most_pixels,
             "seconds": settings.seconds,
-            "steps": MAX_STEPS,
+            "steps": FIELDS["steps"].most,
         },
+    }
+    return JSONResponse(answer)
+
+
+def jobs(request: Request) -> Response:
+    """List the jobs, newest first."""
+    return JSONResponse({"jobs": [job.as_json() for job in request.app.state.jobs.all()]})
+
+
+def job(request: Request) -> Response:
+    """Describe a job; DELETE cancels it if it runs, and forgets it if not."""
+    jobs: Jobs = request.app.state.jobs
+    found = jobs.find(request.path_params["job"])
+    if found is None:
+        wanted = request.path_params["job"][:60]
+        return problems.problem(404, f"there is no job {wanted!r}", code="not_found", hint="GET /v1/jobs")
+    if request.method == "DELETE":
+        if found.state == "running":
+            found.cancel()
+        else:
+            jobs.forget(found)
+    return JSONResponse(found.as_json())
+
+
+def _choices(settings: Settings) -> dict[str, Any]:
+    installed = catalogue.installed(settings)
+    painting = list(choices(Painting))
+    return {
+        "samplers": FIELDS["sampler"].values,
+        "spacings": FIELDS["spacing"].values,
+        "models": [each.name for each in installed if each.kind == "picture"],
+        "speech_models": [each.name for each in installed if each.kind == "speech"],
+        "languages": FIELDS["language"].values,
+        "painting": schemas.fields(painting),
+        "defaults": {name: getattr(settings, name) for name in (*painting, "language")},
     }
 
 

@@ -1,7 +1,4 @@
-"""Draws events for a person on stderr, or prints them as JSON; the result alone goes to stdout.
-
-Comes in: a stream of events. Goes out: an exit code, that of the first thing that failed.
-"""
+"""Show a stream of events on stderr and print results on stdout, or print everything as JSON."""
 
 from __future__ import annotations
 
@@ -16,18 +13,18 @@ from unicodedata import combining, east_asian_width
 
 from orchestrator import events
 from orchestrator.events import Event
-from orchestrator.line.timings import timed
+from orchestrator.line.timings import with_timings
 from orchestrator.picture import to_png
 from orchestrator.terminal.preview import Screen, protocol
 
 CLEAR_LINE = "\r\x1b[K"
-QUIETEST = -60.0  # decibels: the meter's left end
+QUIETEST = -60.0  # dB: the left end of the level meter
 BAR = 20  # characters
 READY = "space or Enter: talk; q: leave"
 
 
 class Face:
-    """Draws nothing; a parent for those that do."""
+    """A way to show events."""
 
     def __enter__(self) -> Face:
         return self
@@ -40,23 +37,23 @@ class Face:
 
 
 class Json(Face):
-    """One JSON object a line, on stdout."""
+    """Print one JSON object per line on stdout."""
 
     def draw(self, event: Event) -> None:
         _print(event.to_json(), sys.stdout)
 
 
 class Plain(Face):
-    """What is worth a line, for pipes and dumb terminals."""
+    """Print one line per notable event, for pipes and dumb terminals."""
 
     def draw(self, event: Event) -> None:
-        line = sentence(event)
+        line = event_line(event)
         if line:
             _print("\n".join(printable(each) for each in line.splitlines()), sys.stderr)
 
 
 class Live(Plain):
-    """The same lines, and below them one that moves: the meter, the words so far, the steps; and the picture so far."""
+    """Print the same lines, above a live line (level meter, words so far, steps) and a preview of the picture."""
 
     def __init__(self, screen: Screen | None = None) -> None:
         self._screen = screen
@@ -68,17 +65,17 @@ class Live(Plain):
                 self._words = ""
             case events.Words():
                 self._words = event.text
-        moving = motion(event)
-        if moving:
-            moving = f"{moving}  {self._words}" if isinstance(event, events.Level) else moving
-            _print(CLEAR_LINE + fitted(moving, size().columns - 1), sys.stderr, end="")
+        live = live_line(event)
+        if live:
+            live = f"{live}  {self._words}" if isinstance(event, events.Level) else live
+            _print(CLEAR_LINE + fit(live, terminal_size().columns - 1), sys.stderr, end="")
             if isinstance(event, events.Painted):
                 self._show(to_png(event.preview(), None))
         elif isinstance(event, events.Drafted):
             self._show(to_png(event.preview(), None))
         elif isinstance(event, events.Kept):
-            self._settle(event)
-        elif sentence(event):
+            self._show_kept(event)
+        elif event_line(event):
             self._clear()
             super().draw(event)
 
@@ -87,10 +84,10 @@ class Live(Plain):
 
     def _show(self, png: bytes) -> None:
         if self._screen:
-            _print(self._screen.show(png, size().lines), sys.stderr, end="")
+            _print(self._screen.show(png, terminal_size().lines), sys.stderr, end="")
 
-    def _settle(self, event: events.Kept) -> None:
-        """Show the picture as it was kept, and leave it there."""
+    def _show_kept(self, event: events.Kept) -> None:
+        """Show the final picture and leave it on the screen."""
         self._clear()
         if self._screen:
             self._show(event.path.read_bytes())
@@ -101,23 +98,23 @@ class Live(Plain):
 
 
 def face(*, as_json: bool) -> Face:
-    """Choose how events are told."""
+    """Return the way to show events that suits stderr."""
     if as_json:
         return Json()
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         return Plain()
-    shown = protocol(os.environ)
-    return Live(Screen(shown) if shown else None)
+    graphics = protocol(os.environ)
+    return Live(Screen(graphics) if graphics else None)
 
 
 def show(
     stream: Iterator[Event], result: Callable[[Event], str | None], *, as_json: bool = False, timings: bool = False
 ) -> int:
-    """Draw every event, print each result, and tell the exit code."""
+    """Show every event, print each result, and return the exit code: that of the first failure, or 0."""
     code = 0
-    with face(as_json=as_json) as drawn:
-        for event in timed(stream) if timings else stream:
-            drawn.draw(event)
+    with face(as_json=as_json) as shown:
+        for event in with_timings(stream) if timings else stream:
+            shown.draw(event)
             if isinstance(event, events.Failed):
                 code = code or event.code
             text = None if as_json else result(event)
@@ -126,8 +123,8 @@ def show(
     return code
 
 
-def sentence(event: Event) -> str:
-    """Say an event in a line of its own; nothing where it is not worth one."""
+def event_line(event: Event) -> str:
+    """Return the line that describes an event, or '' if it has none."""
     match event:
         case events.Note():
             return event.text + (f" ({event.hint})" if event.hint else "")
@@ -138,27 +135,27 @@ def sentence(event: Event) -> str:
         case events.Painted(picture=0, index=1):
             return f"painting in {event.steps} steps"
         case events.Recorded(why="lost"):
-            return f"the microphone was lost; {event.seconds:.1f} s are kept"
+            return f"the microphone was lost; the first {event.seconds:.1f} s are kept"
         case events.Heard():
             return f"heard:  {event.transcript}"
         case events.Cleaned():
             return f"prompt: {event.prompt}"
         case events.Timings():
             stages = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in event.seconds.items())
-            return f"time: {stages}; {sum(event.seconds.values()):.2f} s in all"
+            return f"time: {stages}; {sum(event.seconds.values()):.2f} s in total"
         case events.Failed():
             source = f"{event.source}: " if event.source else ""
             return f"error: {source}{event.message}" + (f"\n  try: {event.hint}" if event.hint else "")
     return ""
 
 
-def motion(event: Event) -> str:
-    """Draw an event in the line that moves."""
+def live_line(event: Event) -> str:
+    """Return what the live line shows for an event, or '' if it does not change."""
     match event:
         case events.Ready():
             return READY
         case events.Working():
-            return working(event)
+            return progress_line(event)
         case events.Level():
             return f"{bar(1 - event.level / QUIETEST)} {event.seconds:4.1f} s"
         case events.Words():
@@ -169,21 +166,21 @@ def motion(event: Event) -> str:
     return ""
 
 
-def working(event: events.Working) -> str:
-    """Draw how far something long is, with its rate and the time left where they are known."""
-    drawn = f"{bar(event.done / event.total)} " if event.total else ""
+def progress_line(event: events.Working) -> str:
+    """Return a progress bar, with the rate and the time left if they are known."""
+    progress = f"{bar(event.done / event.total)} " if event.total else ""
     rate = f", {event.rate / 1e6:.1f} MB/s" if event.rate else ""
     left = f", {event.seconds_left:.0f} s left" if event.seconds_left is not None else ""
-    return f"{drawn}{event.what}{rate}{left}"
+    return f"{progress}{event.what}{rate}{left}"
 
 
 def printable(text: str) -> str:
-    """Take out what a terminal would obey: words come from recordings and from anybody's pictures."""
+    """Replace control characters by spaces: text may come from untrusted recordings and pictures."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-def fitted(text: str, columns: int) -> str:
-    """Cut a line to a terminal's width: its end is the news."""
+def fit(text: str, columns: int) -> str:
+    """Shorten a line to a terminal's width, keeping its start and its newest words at the end."""
     text = printable(text)
     widths = [0 if combining(each) else 2 if east_asian_width(each) in "WF" else 1 for each in text]
     if sum(widths) <= columns:
@@ -198,21 +195,21 @@ def fitted(text: str, columns: int) -> str:
 
 
 def bar(share: float) -> str:
-    """Draw a share of one as a bar."""
+    """Return a bar that is filled by a share from 0 to 1."""
     full = round(BAR * min(max(share, 0.0), 1.0))
     return "█" * full + "░" * (BAR - full)
 
 
 def enter_pressed() -> bool:
-    """Tell whether a line was typed since the last look; never waits."""
+    """Return whether a line was typed since the last call, without waiting."""
     if not sys.stdin.isatty() or not select.select([sys.stdin], [], [], 0)[0]:
         return False
     sys.stdin.readline()
     return True
 
 
-def size() -> os.terminal_size:
-    """Measure the terminal that is drawn on; standard output may be elsewhere."""
+def terminal_size() -> os.terminal_size:
+    """Return the size of the terminal on stderr; stdout may be a pipe."""
     try:
         return os.get_terminal_size(sys.stderr.fileno())
     except OSError:

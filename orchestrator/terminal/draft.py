@@ -1,4 +1,4 @@
-"""Words that a person may change before they are painted: keys come in; the words, or a refusal, go out."""
+"""Edit a prompt on the terminal before it is painted."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import sys
 from dataclasses import dataclass
 
 from orchestrator.errors import Cancelled, Misuse
-from orchestrator.terminal import CLEAR_LINE, size
+from orchestrator.terminal import CLEAR_LINE, terminal_size
 from orchestrator.terminal.keys import Key, Keyboard
 
-HINT = "Enter: paint; empty: do not"
+HINT = "Enter: paint; an empty prompt cancels"
 MARK = "paint: "
 
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """Words with a cursor in them."""
+    """A line of text and the cursor's position in it."""
 
     text: str
     cursor: int
 
     def after(self, key: Key) -> Draft:
-        """Apply a key."""
+        """Return the draft after a key press."""
         before, behind = self.text[: self.cursor], self.text[self.cursor :]
         match key:
             case Key(name="backspace"):
@@ -45,7 +45,7 @@ class Draft:
         return self
 
     def shown(self, columns: int) -> str:
-        """Draw it in a line of the terminal, the cursor in its place."""
+        """Return the escape sequences and text that draw the line, with the cursor in place."""
         room = max(columns - len(MARK) - 1, 1)
         begin = max(self.cursor - room, 0)
         visible = self.text[begin : begin + room]
@@ -53,25 +53,25 @@ class Draft:
         return f"{CLEAR_LINE}{MARK}{visible}" + (f"\x1b[{back}D" if back else "")
 
 
-def confirmed(keyboard: Keyboard, prompt: str) -> str:
-    """Have the words edited; raise Cancelled where they are refused."""
+def confirm_prompt(keyboard: Keyboard, prompt: str) -> str:
+    """Let the user edit a prompt and return it; raise Cancelled if it is left empty."""
     if not keyboard.there:
-        raise Misuse("--confirm needs a terminal to ask in", "leave --confirm out")
+        raise Misuse("--confirm needs a terminal", "leave --confirm out")
     keyboard.forget()
     draft = Draft(text=prompt, cursor=len(prompt))
     _write(f"{CLEAR_LINE}{HINT}\n")
     while True:
-        _write(draft.shown(size().columns))
+        _write(draft.shown(terminal_size().columns))
         for key in keyboard.pressed(None):
             if key.name == "enter" or (key.name == "d" and key.control):
                 _write(CLEAR_LINE)
-                return _wanted(draft.text)
+                return _checked(draft.text)
             draft = draft.after(key)
 
 
-def _wanted(text: str) -> str:
+def _checked(text: str) -> str:
     if not text.strip():
-        raise Cancelled("refused: nothing is painted")
+        raise Cancelled("cancelled: nothing is painted")
     return text.strip()
 
 

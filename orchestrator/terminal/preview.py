@@ -1,6 +1,6 @@
-"""Pictures in terminals that show them: a PNG comes in, escape sequences go out.
+"""Escape sequences that show a PNG in a terminal: iTerm2's inline images and kitty's graphics protocol.
 
-iTerm2's inline images and kitty's graphics protocol; under tmux and screen neither gets through.
+tmux and screen pass neither through.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Literal
 
 Protocol = Literal["iterm2", "kitty"]
 
-MOST_ROWS = 16
-LEFT_ROWS = 4  # of the terminal, for words
-CHUNK = 4096  # characters of base64 in one of kitty's sequences
+MAX_ROWS = 16
+RESERVED_ROWS = 4  # kept free for text
+CHUNK = 4096  # base64 characters per sequence, kitty's limit
 SAVE, RESTORE, BELOW = "\x1b7", "\x1b8", "\x1b[1B\r"
 
 
 def protocol(environ: Mapping[str, str]) -> Protocol | None:
-    """Tell how the terminal shows pictures, from what it says of itself."""
+    """Return the graphics protocol that the environment says the terminal has, or None."""
     if "TMUX" in environ or "STY" in environ:
         return None
     program = environ.get("TERM_PROGRAM", "") or environ.get("LC_TERMINAL", "")
@@ -31,18 +31,18 @@ def protocol(environ: Mapping[str, str]) -> Protocol | None:
 
 
 class Screen:
-    """A place for one picture at a time, below the line that the cursor is in."""
+    """An area for one picture at a time, below the cursor's line. Methods return the sequences to print."""
 
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
-        self._rows = 0  # of the place; none: there is no picture now
-        self._id = random.randrange(1, 2**31)  # others draw in this terminal too
+        self._rows = 0  # of the area; 0: there is no picture now
+        self._id = random.randrange(1, 2**31)  # random: other programs may show pictures in this terminal
 
     def show(self, png: bytes, lines: int) -> str:
-        """Show a picture in place of the last one; the first needs its place made, in a terminal of so many lines."""
+        """Show a picture in place of the last one, in a terminal of `lines` lines."""
         place = ""
         if not self._rows:
-            self._rows = max(1, min(MOST_ROWS, lines - LEFT_ROWS))
+            self._rows = max(1, min(MAX_ROWS, lines - RESERVED_ROWS))
             self._id += 1
             place = "\n" * self._rows + f"\x1b[{self._rows}A"
         columns = 2 * self._rows  # characters are about twice as high as wide
@@ -50,15 +50,15 @@ class Screen:
         return place + SAVE + BELOW + drawn + RESTORE
 
     def leave(self) -> str:
-        """Go below the picture, which stays."""
+        """Move below the picture, and leave it on the screen."""
         rows, self._rows = self._rows, 0
         return f"\x1b[{rows}B\r\n" if rows else ""
 
     def erase(self) -> str:
-        """Take the picture away."""
+        """Remove the picture."""
         rows, self._rows = self._rows, 0
-        gone = f"\x1b_Ga=d,d=I,i={self._id},q=2\x1b\\" if self._protocol == "kitty" else ""
-        return gone + "\x1b[J" if rows else ""
+        delete = f"\x1b_Ga=d,d=I,i={self._id},q=2\x1b\\" if self._protocol == "kitty" else ""
+        return delete + "\x1b[J" if rows else ""
 
     def _kitty(self, png: bytes, columns: int) -> str:
         data = base64.b64encode(png).decode()

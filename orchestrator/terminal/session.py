@@ -1,4 +1,4 @@
-"""Press to talk: a keyboard and a conversation come in, events go out, sentence after sentence."""
+"""Push-to-talk on the terminal: record, understand and paint one sentence after another."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from orchestrator.line.talking import Talk
 from orchestrator.terminal.keys import Key, Keyboard
 
 START = ("space", "enter")
-HOLD = 0.4  # seconds: a key held longer ends the sentence when it is let go, one pressed shorter when pressed again
+HOLD = 0.4  # seconds: releasing a key held longer ends the sentence; after a shorter press, the next press does
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manner:
-    """How a session goes."""
+    """Options of a session."""
 
     recordings: Path
     once: bool = False
@@ -31,30 +31,30 @@ class Manner:
 
 
 def session(talk: Talk, keyboard: Keyboard, manner: Manner) -> Iterator[Event]:
-    """Turn one sentence after another into pictures; without a keyboard, one at once."""
-    yield from recovered(manner.recordings)
+    """Turn one sentence after another into pictures. Without a keyboard, start at once and stop after one."""
+    yield from recover_recordings(manner.recordings)
     once, now = manner.once or not keyboard.there, manner.now or not keyboard.there
-    while now or (yield from _started(keyboard)):
+    while now or (yield from _wait_for_start(keyboard)):
         now = False
         sentence = _sentence(talk, keyboard, manner)
         if once:
             yield from sentence
             return
-        yield from _forgiven(sentence)
+        yield from _report_failure(sentence)
 
 
-def recovered(folder: Path) -> Iterator[Event]:
-    """Finish what was recorded when a program was killed, and tell where it is."""
+def recover_recordings(folder: Path) -> Iterator[Event]:
+    """Recover recordings that a killed program left, and yield a note for each."""
     for path in record.recover(folder):
         yield events.Note(
-            text=f"a recording cut short is kept: {path}", hint=f"audio-to-image picture {quote(str(path))}"
+            text=f"recovered an interrupted recording: {path}", hint=f"audio-to-image picture {quote(str(path))}"
         )
 
 
-def _started(keyboard: Keyboard) -> Generator[Event, None, bool]:
-    """Wait for the key that starts a sentence; tell whether it came rather than the one that leaves."""
+def _wait_for_start(keyboard: Keyboard) -> Generator[Event, None, bool]:
+    """Wait for a key; return True if it starts a sentence, False if it ends the session."""
     keyboard.forget()
-    keyboard.tell_releases(True)
+    keyboard.request_releases(True)
     yield events.Ready()
     while True:
         for key in keyboard.pressed(None):
@@ -68,7 +68,7 @@ def _started(keyboard: Keyboard) -> Generator[Event, None, bool]:
 
 def _sentence(talk: Talk, keyboard: Keyboard, manner: Manner) -> Iterator[Event]:
     stop, path = record.Stop(), record.new_path(manner.recordings)
-    key = StartKey(held=keyboard.telling_releases)
+    key = StartKey(held=keyboard.releases_enabled)
     try:
         with closing(talk.sentence(path, stop)) as sentence:
             for event in sentence:
@@ -77,7 +77,7 @@ def _sentence(talk: Talk, keyboard: Keyboard, manner: Manner) -> Iterator[Event]
                     if any(key.ends(each) for each in keyboard.pressed()):
                         stop("key")
                 elif isinstance(event, events.Recorded):
-                    keyboard.tell_releases(False)
+                    keyboard.request_releases(False)
                 elif isinstance(event, events.Kept) and manner.opens:
                     shell.open_file(event.path)
     except AudioToImageError:
@@ -85,11 +85,11 @@ def _sentence(talk: Talk, keyboard: Keyboard, manner: Manner) -> Iterator[Event]
             yield events.Note(text=f"the recording is kept: {path}", hint=f"audio-to-image picture {quote(str(path))}")
         raise
     finally:
-        keyboard.tell_releases(False)
+        keyboard.request_releases(False)
 
 
-def _forgiven(sentence: Iterator[Event]) -> Iterator[Event]:
-    """Tell what failed, and go on with the next sentence; what nobody said is no failure."""
+def _report_failure(sentence: Iterator[Event]) -> Iterator[Event]:
+    """Report a failure as an event, so that the session goes on. No speech and cancelling are only notes."""
     try:
         yield from sentence
     except (NoSpeech, Cancelled) as error:
@@ -99,18 +99,18 @@ def _forgiven(sentence: Iterator[Event]) -> Iterator[Event]:
 
 
 class StartKey:
-    """The key that started a sentence and ends it: let go, where it was held; else pressed once more."""
+    """The key that started a sentence. Releasing it ends the sentence if it was held, else pressing it again does."""
 
     def __init__(self, *, held: bool) -> None:
         self._held = held
         self._since = time.monotonic()
 
     def ends(self, key: Key) -> bool:
-        """Tell whether a key ends the sentence."""
+        """Return whether a key event ends the sentence."""
         if key.name not in START:
             return False
         if not key.released:
             return True
-        let_go = self._held and time.monotonic() - self._since >= HOLD
+        held_long = self._held and time.monotonic() - self._since >= HOLD
         self._held = False
-        return let_go
+        return held_long

@@ -1,45 +1,51 @@
-"""An engine elsewhere: in a running `serve`, or in a child process of its own, which dies alone.
+"""An engine in another process: in a running `serve`, or in a child process, which can crash alone.
 
-Comes in: the import path of a function that opens the engine, with its arguments. Goes out: whatever its methods give.
-One request at a time travels there, answers are streamed back.
+    engine = RemoteEngine(Opening(role="picture", path="orchestrator.paint:open_painter", arguments={...}))
+    facts = engine.load()
+    for value in engine.call("paint", wish):
+        ...
+
+An engine works on one call at a time. A new call cancels the one before it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import pickle
-from collections import deque
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 from orchestrator.errors import AudioToImageError
+from orchestrator.worker.call import Call
 from orchestrator.worker.child import Child
-from orchestrator.worker.messages import Answer, Ask, Opening, Stop
+from orchestrator.worker.messages import Answer, Ask, Cancel, Died, Opening
 from orchestrator.worker.served import Served, connect
 
-__all__ = ["Elsewhere", "Opening"]
+__all__ = ["Call", "Opening", "RemoteEngine"]
 
-TICK = 0.05  # seconds between two looks at whether to go on waiting
+Facts = TypeVar("Facts")
+TICK = 0.05  # seconds between two calls of `on_tick` while waiting
 
 
-class Elsewhere:
-    """An engine in another process. `start` returns at once; the first question waits until the engine has loaded.
+class RemoteEngine(Generic[Facts]):
+    """An engine in another process, which answers `load` with facts about itself.
 
-    `socket` is that of a `serve` whose engine is used if it runs; `tick` is called again and again while one waits, and
-    may raise to end that.
+    `socket` is that of a `serve` whose engine is used if it runs. `on_tick` is called repeatedly while waiting, and may
+    raise to end the wait.
     """
 
-    def __init__(self, opening: Opening, *, socket: Path | None = None, tick: Callable[[], None] | None = None) -> None:
-        self.opening = opening
-        self.tick = tick
+    def __init__(
+        self, opening: Opening, *, socket: Path | None = None, on_tick: Callable[[], None] | None = None
+    ) -> None:
+        self.opening, self.on_tick = opening, on_tick
         self._socket = socket
         self._peer: Child | Served | None = None
-        self._loaded = False
-        self._asked = False  # something, and its last answer has not been received
-        self._stopping = False
-        self._held: deque[Answer] = deque()  # gathered, not yet followed
+        self._facts: tuple[Facts] | None = None  # once loaded
+        self._failure: AudioToImageError | None = None  # not raised yet
+        self._call: Call[Any] | None = None
+        self._numbers = 0  # of the last call sent
+        self._working = 0  # the call that the engine has not ended yet
 
     @property
     def alive(self) -> bool:
@@ -47,146 +53,114 @@ class Elsewhere:
 
     @property
     def loaded(self) -> bool:
-        """Tell whether the engine is ready, without waiting; raises if it could not be, or has died since."""
-        if not self._asked and self.answered:
-            self._ready()
-        return self._loaded
-
-    @property
-    def answered(self) -> bool:
-        """Tell whether something waits to be received."""
-        return self._peer is not None and self._peer.answers.poll()
-
-    @property
-    def begun(self) -> bool:
-        """Tell whether what was begun is still to be received; an engine that was started anew knows nothing of it."""
-        return self._asked
+        """Return whether the engine has loaded, without waiting; raise if it failed to, or has died since."""
+        self.collect()
+        if self._failure:
+            raise self._take_failure()
+        return self._facts is not None
 
     @property
     def free(self) -> bool:
-        """Tell whether a question would begin at once."""
-        return self._quiet(wait=False) and not self._asked and self.loaded
+        """Return whether a call would begin at once."""
+        return self.loaded and not self._working
 
     def start(self) -> None:
-        """Go where the engine is and have it load, without waiting for it."""
-        if self.alive:
+        """Connect to the engine, or start its process, and have it load, without waiting."""
+        self.collect()
+        if isinstance(self._failure, Died):
+            self._failure = None
+        if self.alive or self._failure:
             return
         self.unload()
-        self._peer = connect(self._socket, self.opening.name) or Child(self.opening.name)
+        self._peer = connect(self._socket, self.opening.role) or Child(self.opening.role)
         self._send(self.opening)
 
-    def load(self) -> None:
-        """Wait until the engine is ready."""
+    def load(self) -> Facts:
+        """Wait until the engine has loaded, and return its facts."""
         self.start()
-        if not self._loaded:
-            self._ready()
+        while self._facts is None:
+            if self._failure:
+                raise self._take_failure()
+            self.wait()
+        return self._facts[0]
 
-    def _ready(self) -> None:
-        self._receive()
-        self._loaded = True
-
-    def ask(self, method: str, *arguments: Any) -> Any:
-        """Call a method of the engine, or look at an attribute, and give back its value."""
-        self.begin(method, *arguments)
-        return self.finish()
-
-    def begin(self, method: str, *arguments: Any) -> None:
-        """Ask without waiting; the next call is `finish` for a value, or `follow` for a stream."""
-        self.stop()  # what was begun and given up, if there is such a thing
-        self._quiet(wait=True)
+    def call(self, method: str, *arguments: Any) -> Call[Any]:
+        """Call a method of the engine without waiting for its answer; waits for the engine to load."""
+        if self._call:
+            self._call.cancel()
         self.load()
-        self._send(Ask(method=method, arguments=arguments))
-        self._asked = True
-
-    def finish(self) -> Any:
-        """Wait for the answer to what was begun."""
-        answer = self._receive()
-        self._receive()
-        return answer.value
-
-    def follow(self) -> Iterator[Any]:
-        """Yield what the method that was begun yields; stopping the iteration stops the work."""
-        try:
-            answer = self._receive()
-            while answer.more:
-                yield answer.value
-                answer = self._receive()
-        finally:
-            self.stop()  # does nothing after the last answer
-
-    def stream(self, method: str, *arguments: Any) -> Iterator[Any]:
-        """Call a method of the engine and yield what it yields; stopping the iteration stops the work."""
-        self.begin(method, *arguments)
-        yield from self.follow()
-
-    def gather(self) -> list[Any]:
-        """Take in what a stream has yielded meanwhile, lest the engine waits for us; `follow` yields it all again."""
-        before = len(self._held)
-        while self.answered and not (self._held and not self._held[-1].more):
-            self._held.append(self._read())
-        return [answer.value for answer in islice(self._held, before, None) if answer.more]
-
-    def stop(self) -> None:
-        """Have the engine stop what was begun, without waiting until it has."""
-        if self._asked and not self._stopping:
-            with contextlib.suppress(AudioToImageError):  # a dead engine has stopped
-                self._send(Stop())
-                self._stopping = True
+        self._numbers += 1
+        call = Call[Any](self, self._numbers)
+        self._call, self._working = call, call.number
+        self._send(Ask(number=call.number, method=method, arguments=arguments))
+        return call
 
     def unload(self) -> None:
-        """Let the engine go: a child ends, with its memory; a `serve` keeps it for others."""
+        """Leave the engine: a child process ends and frees its memory, a `serve` keeps it for others."""
         peer, self._peer = self._peer, None
-        self._loaded = self._asked = self._stopping = False
-        self._held.clear()
+        self._facts = self._call = None
+        self._working = 0
         if peer:
             peer.leave()
 
-    def _quiet(self, *, wait: bool) -> bool:
-        """Drop what an engine that was told to stop still says; tell whether it has stopped."""
+    def tick(self) -> None:
+        """Call `on_tick`."""
+        if self.on_tick:
+            self.on_tick()
+
+    def wait(self) -> None:
+        """Wait until something arrives, ticking meanwhile, and collect it."""
+        peer = self._peer
+        if peer is None:
+            raise AudioToImageError(f"there is no {self.opening.role} engine", "try again")
+        with contextlib.suppress(OSError):  # `collect` meets the same error and reports it
+            self.tick()
+            while self._peer is peer and not peer.answers.poll(TICK):
+                self.tick()
+        self.collect()
+
+    def collect(self) -> None:
+        """Take what has arrived, so that the engine need not wait; each answer goes to its call. Never waits."""
         try:
-            while self._stopping and (wait or self._held or self.answered):
-                self._stopping = self._receive().more
-        except AudioToImageError:
-            self._stopping = False  # it ended otherwise, which is nobody's news
-        return not self._stopping
+            while self._peer and self._peer.answers.poll():
+                self._take(self._peer.answers.recv())
+        except (EOFError, OSError, pickle.UnpicklingError):
+            self._lose()
+
+    def cancel(self, number: int) -> None:
+        """Tell the engine to stop a call."""
+        if self._working == number and self._peer:
+            with contextlib.suppress(OSError):  # a dead engine has stopped
+                self._peer.questions.send(Cancel(number=number))
+
+    def _take(self, answer: Answer) -> None:
+        if not answer.number:
+            self._failure = answer.error
+            self._facts = None if answer.error else (cast(Facts, answer.value),)
+        elif self._call and self._call.number == answer.number:
+            self._call.take(answer)
+        if answer.number == self._working and not answer.more:
+            self._working = 0
+        if self._failure:
+            self.unload()
 
     def _send(self, message: object) -> None:
-        if self._peer is None:
-            raise AudioToImageError(f"the {self.opening.name} engine is not there", "try again")
         try:
-            self._peer.questions.send(message)
-        except OSError as error:
-            raise self._death() from error
+            if self._peer:
+                self._peer.questions.send(message)
+        except OSError:
+            self._lose()
 
-    def _receive(self) -> Answer:
-        answer = self._held.popleft() if self._held else self._read()
-        if not answer.more:
-            self._asked = self._stopping = False
-        if answer.error:
-            if not self._loaded:
-                self.unload()
-            raise answer.error
-        return answer
-
-    def _read(self) -> Answer:
-        if self._peer is None:
-            raise AudioToImageError(f"the {self.opening.name} engine is not there", "try again")
-        try:
-            self._wait(self._peer)
-            answer: Answer = self._peer.answers.recv()
-        except (EOFError, OSError, pickle.UnpicklingError) as error:
-            raise self._death() from error
-        return answer
-
-    def _wait(self, peer: Child | Served) -> None:
-        """Wait for an answer; `tick` is called before each, however quickly they come."""
-        if self.tick:
-            self.tick()
-            while not peer.answers.poll(TICK):
-                self.tick()
-
-    def _death(self) -> AudioToImageError:
-        """Say how the engine was lost, and let go of what is left of it."""
-        error = self._peer.death() if self._peer else AudioToImageError("there is no engine")
+    def _lose(self) -> None:
+        """Give the death of the engine to its call, or keep it for the next look."""
+        died = self._peer.death() if self._peer else Died("there is no engine", "try again")
+        call = self._call
         self.unload()
-        return error
+        if call and not call.ended:
+            call.take(Answer(number=call.number, error=died))
+        else:
+            self._failure = died
+
+    def _take_failure(self) -> AudioToImageError:
+        failure, self._failure = self._failure, None
+        return failure or AudioToImageError("the engine failed", "audio-to-image doctor")

@@ -1,6 +1,6 @@
-"""An engine's own process: started here with a pair of pipes, and what runs in it.
+"""A child process that holds an engine: how it is started, and what runs in it.
 
-A child whose parent is gone reads its pipe's end and stops.
+A child whose parent is gone reads the end of its pipe and stops.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ LEAVING_SECONDS = 2.0
 class Child:
     """A process that will hold an engine; the first message it reads is an Opening."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, role: str) -> None:
+        self.role = role
         self._log = _log()
         (self.answers, self.questions), (childs_in, childs_out) = _pipes()
         program = f"from orchestrator.worker.child import serve; serve({childs_in}, {childs_out})"
@@ -45,20 +45,20 @@ class Child:
         return self.process.poll() is None
 
     def leave(self) -> None:
-        """Let the child end, and end it if it does not: Core ML can hold it for minutes."""
+        """Close the pipes, which ends the child; kill it if it does not end: Core ML can take minutes."""
         self.answers.close()
         self.questions.close()
         self._wait()
         self._log.close()
 
     def death(self) -> AudioToImageError:
-        """Say how the child ended, in its own last words."""
+        """Return an error that says how the child ended, with the last line it wrote."""
         code = self._wait()
         self._log.seek(0)
-        words = self._log.read().decode(errors="replace").strip().splitlines()
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
         how = f"signal {-code}" if code < 0 else f"status {code}"
-        said = f": {words[-1].strip()}" if words else ""
-        return Died(f"the {self.name} engine died ({how}){said}", "audio-to-image doctor")
+        last = f": {lines[-1].strip()}" if lines else ""
+        return Died(f"the {self.role} engine died ({how}){last}", "audio-to-image doctor")
 
     def _wait(self) -> int:
         try:
@@ -69,7 +69,7 @@ class Child:
 
 
 def _log() -> IO[bytes]:
-    """Make a file for the child's last words, which lives as long as the child."""
+    """Make a file for what the child writes, which lasts as long as the child."""
     try:
         return tempfile.TemporaryFile()
     except OSError as error:
@@ -86,7 +86,7 @@ def _pipes() -> tuple[tuple[Connection, Connection], tuple[int, int]]:
 
 
 def serve(questions_fd: int, answers_fd: int) -> None:
-    """Be the child: open and load the engine, then answer until the parent is gone."""
+    """Run the child: open and load the engine, then answer until the parent is gone."""
     questions, answers = Connection(questions_fd, writable=False), Connection(answers_fd, readable=False)
     with contextlib.suppress(EOFError, BrokenPipeError):
         _serve(questions, answers)
@@ -97,11 +97,10 @@ def _serve(questions: Connection, answers: Connection) -> None:
     try:
         module, function = opening.path.split(":")
         engine = getattr(importlib.import_module(module), function)(**opening.arguments)
-        engine.load()
+        answers.send(Answer(value=engine.load()))
     except AudioToImageError as error:
         answers.send(Answer(error=error))
         return
-    answers.send(Answer())
     while True:
         ask = questions.recv()
         if isinstance(ask, Ask):
@@ -109,15 +108,17 @@ def _serve(questions: Connection, answers: Connection) -> None:
 
 
 def _answer(engine: Any, ask: Ask, questions: Connection, answers: Connection) -> None:
-    """Answer one question: a generator's values one by one, anything else as one value."""
+    """Answer one call: the values of an iterator one by one, anything else as one value.
+
+    Whatever arrives meanwhile ends it: a Cancel, which also comes before every new Ask.
+    """
     try:
-        member = getattr(engine, ask.method)
-        value = member(*ask.arguments) if callable(member) else member
+        value = getattr(engine, ask.method)(*ask.arguments)
         for each in value if isinstance(value, Iterator) else (value,):
-            answers.send(Answer(value=each, more=True))
+            answers.send(Answer(number=ask.number, value=each, more=True))
             if questions.poll():
                 break
     except AudioToImageError as error:
-        answers.send(Answer(error=error))
+        answers.send(Answer(number=ask.number, error=error))
     else:
-        answers.send(Answer())
+        answers.send(Answer(number=ask.number))

@@ -1,4 +1,4 @@
-"""What travels between an engine and whoever asks it: small values, pickled, over a pipe or a socket of our own."""
+"""What travels between an engine and its client: small values, pickled, over a pipe or a private socket."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 from orchestrator.errors import AudioToImageError
 from orchestrator.settings import Settings
 
+PROTOCOL = 1  # raise it when anything that travels changes its fields: tests/test_worker.py notices
+
 
 class Died(AudioToImageError):
     """The process that held an engine is gone."""
@@ -15,36 +17,41 @@ class Died(AudioToImageError):
 
 @dataclass(frozen=True, kw_only=True)
 class Opening:
-    """How an engine is made: `room:function` and what it is called with."""
+    """How to make an engine: `package.module:function`, and its arguments. The first message on a connection."""
 
-    name: str  # for messages: "speech", "picture"
+    role: str  # "speech", "picture", ...
     path: str
     arguments: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ask:
-    """A method to call, or an attribute to look at."""
+    """A method of the engine to call."""
 
+    number: int  # from 1, rising; its answers carry the same
     method: str
     arguments: tuple[Any, ...] = ()
 
 
-class Stop:
-    """Tells an engine to stop the stream it is in."""
+@dataclass(frozen=True, kw_only=True)
+class Cancel:
+    """Stop the call with this number."""
+
+    number: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Press:
-    """A press from where there is no terminal: `serve` is to listen with its own microphone, or to stop listening."""
+    """A press of a key where there is no terminal: `serve` starts listening with its own microphone, or stops."""
 
     settings: Settings
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One value; `more` while others follow."""
+    """One value of a call; `more` while others follow. Number 0 answers the Opening, with the engine's facts."""
 
+    number: int = 0
     value: Any = None
     error: AudioToImageError | None = None
     more: bool = False

@@ -1,6 +1,6 @@
-"""The engines of a running `serve`, reached through its socket: a path comes in, a connection goes out, or None.
+"""The engines of a running `serve`, reached through its socket.
 
-Whatever the socket says is unpickled, so it must stand in a folder that is ours alone.
+What the socket sends is unpickled, so it must be in a folder that only this user can enter.
 """
 
 from __future__ import annotations
@@ -11,29 +11,30 @@ import os
 import socket
 import stat
 from collections.abc import Generator, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from orchestrator import __version__
 from orchestrator.errors import AudioToImageError, Misuse
-from orchestrator.worker.messages import Answer, Died
+from orchestrator.worker.messages import PROTOCOL, Answer, Died
 
 GREETING_SECONDS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Greeting:
-    """What a `serve` says first to whoever comes through its socket."""
+    """The first line that a `serve` sends on its socket."""
 
     version: str
     url: str
     pid: int
+    protocol: int = 0  # of a `serve` that did not send one yet
 
     @classmethod
     def here(cls, url: str) -> Greeting:
-        return cls(version=__version__, url=url, pid=os.getpid())
+        return cls(version=__version__, url=url, pid=os.getpid(), protocol=PROTOCOL)
 
     def to_line(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
@@ -42,8 +43,8 @@ class Greeting:
 class Served:
     """A connection to a running `serve`; the first message it reads is an Opening."""
 
-    def __init__(self, name: str, connected: socket.socket, greeting: Greeting) -> None:
-        self.name, self.greeting = name, greeting
+    def __init__(self, role: str, connected: socket.socket, greeting: Greeting) -> None:
+        self.role, self.greeting = role, greeting
         self._socket = connected
         self.answers = self.questions = Connection(os.dup(connected.fileno()))
 
@@ -57,50 +58,50 @@ class Served:
             return False
 
     def leave(self) -> None:
-        """Leave: what was asked and not answered is let be."""
+        """Close the connection; the server drops calls that it has not answered."""
         self.answers.close()
         self._socket.close()
 
     def death(self) -> AudioToImageError:
-        """Say that the server has gone."""
-        return Died(f"the `serve` that held the {self.name} engine ended", "try again: engines of your own will do it")
+        """Return an error that says that the server has gone."""
+        return Died(f"the `serve` that held the {self.role} engine ended", "try again: an engine is started for you")
 
 
-def connect(path: Path | None, name: str) -> Served | None:
-    """Connect to the `serve` behind a socket, if one of our version runs."""
+def connect(path: Path | None, role: str) -> Served | None:
+    """Connect to the `serve` behind a socket; None where none runs, or one that speaks another protocol."""
     if not path or not ours(path.parent):
         return None
     connected = socket.socket(socket.AF_UNIX)
     try:
         connected.settimeout(GREETING_SECONDS)
         connected.connect(str(path))
-        greeting = Greeting(**json.loads(_greeting(connected)))
+        greeting = _greeting(connected)
         connected.settimeout(None)
     except (OSError, ValueError, TypeError):
         connected.close()
         return None
-    if greeting.version != __version__:
+    if greeting.protocol != PROTOCOL:
         connected.close()
         return None
-    return Served(name, connected, greeting)
+    return Served(role, connected, greeting)
 
 
 def ask(path: Path | None, question: object) -> Iterator[Any] | None:
-    """Ask a running `serve` something other than an engine: what it answers, value by value; None where none runs."""
+    """Ask a running `serve` itself, not an engine, and yield its answers; None where none runs."""
     served = connect(path, "studio")
     return _answers(served, question) if served else None
 
 
 def private(folder: Path) -> Path:
-    """Make a folder for sockets, that nobody else may enter."""
+    """Make a folder for sockets that only this user can enter."""
     folder.mkdir(mode=0o700, exist_ok=True)
     if not ours(folder):
-        raise Misuse(f"{folder} is not ours alone", f"ls -ld {folder}, and remove it")
+        raise Misuse(f"other users can enter {folder}, where sockets belong", f"ls -ld {folder}, and remove it")
     return folder
 
 
 def ours(folder: Path) -> bool:
-    """Tell whether a folder is ours, and closed to everybody else."""
+    """Return whether a folder belongs to this user and is closed to everybody else."""
     try:
         found = folder.lstat()
     except OSError:
@@ -131,7 +132,8 @@ def _received(served: Served, question: object) -> Generator[Answer]:
         served.leave()
 
 
-def _greeting(connected: socket.socket) -> bytes:
-    """Read the first line."""
+def _greeting(connected: socket.socket) -> Greeting:
+    """Read the first line; fields of a later version are passed over."""
     with connected.dup() as twin, twin.makefile("rb", buffering=0) as file:
-        return file.readline(1000)
+        sent = json.loads(file.readline(1000))
+    return Greeting(**{each.name: sent[each.name] for each in fields(Greeting) if each.name in sent})

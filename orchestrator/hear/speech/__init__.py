@@ -1,6 +1,6 @@
-"""Recording to words: sound comes in, `Heard` goes out.
+"""Recording to words: whisper.cpp, the voice detector in front of it, and the rules against invented words.
 
-Engines are named here and imported only when one is chosen.
+Hearers are modules of this room, named as in `choices.HEARERS` and imported when one is chosen.
 """
 
 from __future__ import annotations
@@ -9,60 +9,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from orchestrator.choices import HEARERS, LANGUAGES, MAX_THREADS
 from orchestrator.errors import Misuse
 from orchestrator.hear.speech import ggml, invented
+from orchestrator.meaning import Meaning, Nothing, Segment, Words
 
 if TYPE_CHECKING:
+    from orchestrator.hear import Hearer
     from orchestrator.sound import Samples, Span
 
-HEARERS = {
-    "whisper": "orchestrator.hear.speech.whisper:Whisper",
-    "whisper-cli": "orchestrator.hear.speech.whisper_cli:WhisperCli",
-}
-MOST_THREADS = 1024
 QUOTED = 60  # characters of refused words that the reason shows
-SHORTEST = 1.0  # seconds: a shorter piece is made this long with silence; whisper.cpp refuses what is very short
-LANGUAGES = (
-    "en", "zh", "de", "es", "ru", "ko", "fr", "ja", "pt", "tr", "pl", "ca", "nl", "ar", "sv", "it", "id", "hi", "fi",
-    "vi", "he", "uk", "el", "ms", "cs", "ro", "da", "hu", "ta", "no", "th", "ur", "hr", "bg", "lt", "la", "mi", "ml",
-    "cy", "sk", "te", "fa", "lv", "bn", "sr", "az", "sl", "kn", "et", "mk", "br", "eu", "is", "hy", "ne", "mn", "bs",
-    "kk", "sq", "sw", "gl", "mr", "pa", "si", "km", "sn", "yo", "so", "af", "oc", "ka", "be", "tg", "sd", "gu", "am",
-    "yi", "lo", "uz", "fo", "ht", "ps", "tk", "nn", "mt", "sa", "lb", "my", "bo", "tl", "mg", "as", "tt", "haw", "ln",
-    "ha", "ba", "jw", "su", "yue",
-)  # fmt: skip
+SHORTEST = 1.0  # seconds: whisper.cpp refuses shorter pieces, so they are padded with silence
+SILENT = Nothing(reason="nobody spoke")
 SPACELESS = {"zh", "yue", "ja", "th", "lo", "km", "my", "bo"}  # written without spaces between words
-
-
-@dataclass(frozen=True, kw_only=True)
-class Segment:
-    """Words said without a pause; times in seconds, None where the model has none."""
-
-    text: str
-    start: float | None = None
-    end: float | None = None
-    probability: float | None = None  # geometric mean over the tokens
-
-
-@dataclass(frozen=True, kw_only=True)
-class Heard:
-    """What a hearer makes of a recording."""
-
-    text: str
-    segments: tuple[Segment, ...] = ()
-    language: str = ""
-    hearer: str = ""
-    model: str = ""
-    spoken: tuple[Span, ...] = ()  # where the voice detector found speech
-    no_speech: str = ""  # why there are no words: one short phrase
-
-    @property
-    def probability(self) -> float | None:
-        """Tell how sure the model is, from 0 to 1: the mean over its segments, longer ones counting more."""
-        weighed = [(each.probability, len(each.text)) for each in self.segments if each.probability is not None]
-        total = sum(weight for _, weight in weighed)
-        return sum(probability * weight for probability, weight in weighed) / total if total else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,76 +36,61 @@ class Task:
     initial_prompt: str = ""  # words to expect: names, a style of writing
 
 
-class Hearer(Protocol):
-    """A model that listens."""
-
-    @property
-    def longest(self) -> float:
-        """Tell the seconds of the longest piece it takes."""
-
-    def load(self) -> None:
-        """Bring the model into memory."""
-
-    def hear(self, samples: Samples) -> Heard:
-        """Hear one piece; loads if need be."""
-
-    def unload(self) -> None:
-        """Give the memory back."""
-
-
 def open_hearer(model: Path, *, hearer: str = "auto", task: Task | None = None) -> Hearer:
-    """Check a model's file and choose an engine for it; nothing heavy is loaded before `load`."""
+    """Check a model's file and open it with a hearer; loads nothing yet."""
     name = "whisper" if hearer == "auto" else hearer
     if name not in HEARERS:
         raise Misuse(f"there is no hearer {hearer!r}", f"choose one of: auto, {', '.join(HEARERS)}")
     checked = ggml.check(model)
-    module, kind = HEARERS[name].split(":")
-    opened: Hearer = getattr(import_module(module), kind)(checked, _fitting(task or Task(), checked))
+    module = import_module(f"orchestrator.hear.speech.{name.replace('-', '_')}")
+    opened: Hearer = module.hearer(checked, _fit(task or Task(), checked))
     return opened
 
 
 def listen(
-    hearer: Hearer, pieces: Iterable[Samples], spans: Callable[[Iterable[Samples]], Sequence[Span]]
-) -> Iterator[Heard]:
+    hear: Callable[[Samples], Meaning],
+    pieces: Iterable[Samples],
+    spans: Callable[[Iterable[Samples]], Sequence[Span]],
+    sample_rate: int,
+) -> Iterator[Words | Nothing]:
     """Hear a recording of any length, a piece at a time; yield all that was heard so far, at last the whole.
 
-    `spans` (of `voice`) decides whether a piece has speech in it before the hearer is asked.
+    `hear` is only called for a piece in which `spans` (of `voice`) finds speech.
     """
-    from orchestrator.sound import SAMPLE_RATE
-
-    whole, seconds = Heard(text="", no_speech="nobody spoke"), 0.0
+    whole: Words | Nothing = SILENT
+    seconds, spoken = 0.0, False
     for piece in pieces:
-        spoken = tuple(spans([piece]))
-        if spoken:
-            whole = joined(whole, believed(hearer.hear(piece), spoken), after=seconds)
+        found = tuple(spans([piece]))
+        if found:
+            spoken = True
+            whole = join(whole, believe(hear(piece), found), after=seconds)
             yield whole
-        seconds += len(piece) / SAMPLE_RATE
-    if not whole.spoken:
+        seconds += len(piece) / sample_rate
+    if not spoken:
         yield whole
 
 
-def joined(first: Heard, second: Heard, *, after: float) -> Heard:
+def join(first: Words | Nothing, second: Words | Nothing, *, after: float) -> Words | Nothing:
     """Join what was heard in two pieces, the second of which begins `after` seconds after the first."""
+    if isinstance(second, Nothing):
+        return first if isinstance(first, Words) else second
+    segments = tuple(_later(each, after) for each in second.segments)
+    if isinstance(first, Nothing):
+        return replace(second, segments=segments)
     language = second.language or first.language
-    space = "" if language in SPACELESS else " "
-    text = space.join(filter(None, (first.text, second.text)))
-    return replace(
-        second,
-        text=text,
-        language=language,
-        segments=first.segments + tuple(_later(each, after) for each in second.segments),
-        spoken=first.spoken + tuple(replace(s, start=s.start + after, end=s.end + after) for s in second.spoken),
-        no_speech="" if text else second.no_speech or first.no_speech,
-    )
+    text = ("" if language in SPACELESS else " ").join((first.text, second.text))
+    return replace(second, text=text, language=language, segments=first.segments + segments)
 
 
-def believed(heard: Heard, spoken: tuple[Span, ...]) -> Heard:
-    """Drop words that nobody can have said."""
-    said = sum(span.end - span.start for span in spoken)
-    reason = invented.reason(heard.text, heard.probability, said)
+def believe(meaning: Meaning, spoken: Sequence[Span]) -> Words | Nothing:
+    """Return the words that a hearer wrote, or Nothing where nobody can have said them in that speech."""
+    if not isinstance(meaning, Words) or not meaning.text:
+        return SILENT
+    seconds = sum(span.end - span.start for span in spoken)
+    reason = invented.reason(meaning.text, meaning.probability, seconds)
     if reason:
-        return replace(heard, text="", segments=(), spoken=spoken, no_speech=f"{reason}: {heard.text[:QUOTED]!r}")
-    return replace(heard, spoken=spoken)
+        return Nothing(reason=f"{reason}: {meaning.text[:QUOTED]!r}", evidence=meaning.evidence)
+    return meaning
 
 
 def _later(segment: Segment, seconds: float) -> Segment:
@@ -153,10 +99,10 @@ def _later(segment: Segment, seconds: float) -> Segment:
     return replace(segment, start=segment.start + seconds, end=segment.end + seconds)
 
 
-def _fitting(task: Task, model: ggml.SpeechModel) -> Task:
-    """Settle the language, or say which model could do what this one cannot."""
-    if not 0 <= task.threads <= MOST_THREADS:
-        raise Misuse(f"threads must lie between 0 and {MOST_THREADS}, not {task.threads}", "--threads 0 chooses")
+def _fit(task: Task, model: ggml.SpeechModel) -> Task:
+    """Choose the language, or name a model that could do what this one cannot."""
+    if not 0 <= task.threads <= MAX_THREADS:
+        raise Misuse(f"threads must lie between 0 and {MAX_THREADS}, not {task.threads}", "--threads 0 chooses")
     if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in task.initial_prompt):
         raise Misuse("the words to expect are not text: they hold a NUL or half a character", "pass plain UTF-8 text")
     hint = "get one that can: audio-to-image models get base"

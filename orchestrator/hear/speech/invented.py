@@ -1,7 +1,7 @@
-"""Words that speech models write when nobody said them: a text with its evidence comes in, a reason to refuse goes out.
+"""Detect words that a speech model wrote but nobody said (hallucinations).
 
-No rule looks at words alone, for people do say "thank you": the model's own doubt, or the length of the speech that the
-voice detector found, has to agree.
+No rule looks at the words alone, because people do say "thank you": the model's probability or the amount of detected
+speech has to agree.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import re
 import unicodedata
 from itertools import islice
 
-DOUBT = 0.6  # a probability below this is no evidence of its own
-FASTEST = 35.0  # characters a second: twice what hurried speakers reach
-SLACK = 0.5  # seconds that the voice detector may miss at the edges of speech
-LONGEST_UNIT = 4  # words that a loop repeats
-FEWEST_TURNS = 4  # before a repetition is a loop
-ENDLESS_TURNS = 10  # that nobody says, however sure the model is
+LOW_PROBABILITY = 0.6  # below this the model is unsure
+MAX_CHARACTERS_PER_SECOND = 35.0  # twice as fast as hurried speakers
+SLACK = 0.5  # seconds of speech that the voice detector may miss at the edges
+MAX_LOOP_WORDS = 4  # words in the repeated unit
+MIN_REPETITIONS = 4  # a loop if the model is unsure
+CERTAIN_REPETITIONS = 10  # a loop however sure the model is
 
-# What Whisper learnt from the silent ends of subtitled films, in lower case without punctuation.
+# Phrases that Whisper learnt from the silent ends of subtitled films, lower case without punctuation.
 PHRASES = frozenset(
     {
         "you", "thank you", "thank you very much", "thank you so much", "thanks", "thanks for watching",
@@ -34,15 +34,15 @@ PHRASES = frozenset(
 
 
 def reason(text: str, probability: float | None, spoken: float) -> str:
-    """Say why a text was invented, given how sure the model is and how many seconds of speech there were."""
+    """Return why a text must be invented, given its probability and the seconds of detected speech; '' if it is not."""
     words = _words(text)
-    doubted = probability is not None and probability < DOUBT
-    if len(text) > FASTEST * (spoken + SLACK):
+    unsure = probability is not None and probability < LOW_PROBABILITY
+    if len(text) > MAX_CHARACTERS_PER_SECOND * (spoken + SLACK):
         return "more words than anyone could say in that time"
-    turns = _turns(words)
-    if turns >= ENDLESS_TURNS or (turns >= FEWEST_TURNS and doubted):
-        return "one word over and over"
-    if doubted and " ".join(words) in PHRASES:
+    repetitions = _repetitions(words)
+    if repetitions >= CERTAIN_REPETITIONS or (repetitions >= MIN_REPETITIONS and unsure):
+        return "the same words over and over"
+    if unsure and " ".join(words) in PHRASES:
         return "words that the model writes when nobody speaks"
     return ""
 
@@ -52,9 +52,9 @@ def _words(text: str) -> list[str]:
     return re.findall(r"\w+", plain)
 
 
-def _turns(words: list[str]) -> int:
-    """Count how often the text says the same few words in a row, where it says nothing else."""
-    for unit in range(1, LONGEST_UNIT + 1):
+def _repetitions(words: list[str]) -> int:
+    """Return how often the text repeats its first few words; 1 if it has any others."""
+    for unit in range(1, MAX_LOOP_WORDS + 1):
         if len(words) >= 2 * unit and all(a == b for a, b in zip(words, islice(words, unit, None), strict=False)):
             return len(words) // unit
     return 1

@@ -1,6 +1,6 @@
-"""Whisper through the `whisper-cli` program: a piece of sound comes in, `Heard` goes out.
+"""Hear speech with the `whisper-cli` program.
 
-The program ends with status 0 also when it failed, so what it wrote is what counts.
+The program may exit with 0 after a failure, so success is judged by the JSON file it writes.
 """
 
 from __future__ import annotations
@@ -17,63 +17,72 @@ import numpy as np
 
 from orchestrator import shell
 from orchestrator.errors import AudioToImageError
-from orchestrator.hear.speech import SHORTEST, Heard, Segment, Task
+from orchestrator.hear import Facts
+from orchestrator.hear.speech import SHORTEST, Task
 from orchestrator.hear.speech.ggml import SpeechModel
+from orchestrator.meaning import Evidence, Segment, Words
 from orchestrator.sound import SAMPLE_RATE, Samples, write_wav
 
-PROGRAMS = ("whisper-cli", "whisper-cpp")  # its name, and the name that PyPI's package gives it
+ENGINE = "whisper-cli"
+PROGRAMS = ("whisper-cli", "whisper-cpp")  # its own name, and its name in the PyPI package
 MILLISECONDS = 1000
-PATIENCE = 600.0  # seconds: a large model on a slow machine takes minutes for half a minute of sound
+PATIENCE = 600.0  # seconds: a large model on a slow machine takes minutes for 30 s of audio
+
+
+def hearer(model: SpeechModel, task: Task) -> WhisperCli:
+    """Open a model."""
+    return WhisperCli(model, task)
 
 
 class WhisperCli:
-    """One model, loaded anew by the program for each piece."""
+    """A model that whisper-cli loads again for each piece."""
 
     def __init__(self, model: SpeechModel, task: Task) -> None:
-        self.longest = model.longest
+        self.facts = Facts(engine=ENGINE, model=model.name, sample_rate=SAMPLE_RATE, longest=model.longest)
         self._model, self._task = model, task
 
-    def load(self) -> None:
-        """See that the program is there."""
+    def load(self) -> Facts:
+        """Check that the program is installed."""
         _program()
+        return self.facts
 
-    def hear(self, samples: Samples) -> Heard:
-        """Hear one piece."""
+    def hear(self, samples: Samples) -> Words:
+        """Return the words of one piece."""
         silence = np.zeros(max(0, int(SHORTEST * SAMPLE_RATE) - len(samples)), dtype=np.int16)
         with tempfile.TemporaryDirectory() as folder:
-            sound, words = Path(folder) / "piece.wav", Path(folder) / "words"
+            sound, output = Path(folder) / "piece.wav", Path(folder) / "words"
             write_wav(sound, [samples, silence])
-            result = shell.run(self.arguments(sound, words), seconds=PATIENCE)
+            result = shell.run(self.arguments(sound, output), seconds=PATIENCE)
             try:
-                written = words.with_suffix(".json").read_text(encoding="utf-8", errors="replace")
-                return self._heard(json.loads(written, strict=False))
+                written = output.with_suffix(".json").read_text(encoding="utf-8", errors="replace")
+                return self._words(json.loads(written, strict=False))
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise _failure(result.returncode, result.stderr) from error
 
     def unload(self) -> None:
-        """Nothing is kept."""
+        """Do nothing: no model stays in memory."""
 
-    def arguments(self, sound: Path, words: Path) -> list[str]:
-        """Ask for one greedy decoding, with its tokens' probabilities in a JSON file."""
+    def arguments(self, sound: Path, output: Path) -> list[str]:
+        """Return a command for one greedy decoding, with token probabilities in a JSON file."""
         model, task, program = self._model, self._task, _program()
-        arguments = [program, "-m", str(model.path), "-f", str(sound), "-of", str(words), "-ojf", "-np", "-bs", "1"]
+        arguments = [program, "-m", str(model.path), "-f", str(sound), "-of", str(output), "-ojf", "-np", "-bs", "1"]
         arguments += ["-l", task.language, "-t", str(model.threads(task.threads))]
         arguments += ["-tr"] if task.translate else []
         arguments += ["--prompt", task.initial_prompt] if task.initial_prompt else []
-        arguments += ["-nf"] if model.words else []  # a small model in doubt has nothing better to offer
-        if not model.flash_attention and b"-nfa" in _help(program):  # older programs have it switched off
+        arguments += ["-nf"] if model.words else []  # retries do not help a small vocabulary
+        if not model.flash_attention and b"-nfa" in _help(program):  # older versions have it off by default
             arguments += ["-nfa"]
         return arguments
 
-    def _heard(self, answer: Mapping[str, Any]) -> Heard:
+    def _words(self, answer: Mapping[str, Any]) -> Words:
         raw = answer["transcription"]
         segments = (self._segment(each) for each in raw)
-        return Heard(
+        return Words(
             text="".join(each["text"] for each in raw).strip(),
             segments=tuple(segment for segment in segments if segment.text),
             language=answer["result"]["language"],
-            hearer="whisper-cli",
-            model=self._model.name,
+            translated=self._task.translate,
+            evidence=Evidence(engine=ENGINE, model=self._model.name),
         )
 
     def _segment(self, raw: Mapping[str, Any]) -> Segment:
@@ -103,8 +112,8 @@ def _help(program: str) -> bytes:
     return result.stdout + result.stderr
 
 
-def _failure(code: int, complaints: bytes) -> AudioToImageError:
-    lines = [line for line in complaints.decode(errors="replace").splitlines() if line.strip()]
-    told = [line for line in lines if "error" in line.lower() or "failed" in line.lower()] or lines
-    why = told[-1].strip() if told else "it gave no reason"
-    return AudioToImageError(f"whisper-cli heard nothing (status {code}): {why}", "try --hearer whisper")
+def _failure(code: int, stderr: bytes) -> AudioToImageError:
+    lines = [line for line in stderr.decode(errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if "error" in line.lower() or "failed" in line.lower()] or lines
+    reason = errors[-1].strip() if errors else "it gave no reason"
+    return AudioToImageError(f"whisper-cli failed (status {code}): {reason}", "try --hearer whisper")

@@ -1,87 +1,100 @@
-"""Painting before it is certain what to paint: what was heard so far comes in; steps that may turn out to count go out.
+"""Painting before it is certain what to paint.
 
-While silence decides whether a sentence has ended, what was probably said is painted already; if the speech goes on,
-that was for nothing. With drafts, words are painted in a few steps even while someone speaks, where a step is so short
-that it cannot delay the picture.
+While silence decides whether a sentence has ended, the words so far are painted already; if the speech goes on, that
+work is dropped. With drafts, words are painted in a few steps even while someone speaks, if steps are so short that
+this cannot delay the picture.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator import events
-from orchestrator.errors import NoSpeech
-from orchestrator.hear.speech import Heard
-from orchestrator.line import pipeline
-from orchestrator.line.order import Order, Said
-from orchestrator.line.talking.rehearing import Rehearing
+from orchestrator.clean import clean
+from orchestrator.line.order import Order, Prompt
+from orchestrator.meaning import Words
 
 if TYPE_CHECKING:
-    from orchestrator.line.talking import Talk
+    from orchestrator.line.engines import Painter
+    from orchestrator.line.talking.rehearing import Rehearing
+    from orchestrator.paint import Decision
+    from orchestrator.worker import Call
 
 DRAFT_STEPS = 4
-QUICK = 0.15  # seconds: a step as short is over before the last words are heard
+QUICK = 0.15  # seconds: a step as short ends before the last words are heard
 FRESH = 3  # words more than the last draft shows
+
+# Returns what a prompt asks to be painted, in so many steps; None where it asks for nothing new.
+OrderFor = Callable[[Prompt, int | None], Order | None]
 
 
 class Ahead:
     """Paints ahead of one sentence's end."""
 
-    def __init__(self, talk: Talk, *, drafts: bool) -> None:
-        self._talk, self._painter = talk, talk.line.painter
-        self._drafts = drafts and talk.step_seconds() <= QUICK
+    def __init__(self, painter: Painter, order_for: OrderFor, *, drafts: bool) -> None:
+        self._painter, self._order_for, self._drafts = painter, order_for, drafts
+        self._order: Order | None = None
+        self._call: Call[Decision | events.Painted] | None = None
+        self._values: Iterator[Decision | events.Painted] = iter(())
         self._drafting = False
         self._drafted = 0  # words in the last draft
-        self._heard: Heard | None = None  # what is being painted
-        self._order: Order | None = None
 
     def consider(self, rehearing: Rehearing) -> Iterator[events.Drafted]:
-        """Begin where all is heard and nobody speaks; stop where the speech goes on."""
-        if self._drafting:
-            yield from self._go_on_drafting(rehearing)
-        elif self._order:
-            self._painter.gather()
-            if not rehearing.settled or rehearing.heard != self._heard:
+        """Begin when everything is heard and nobody speaks; stop when the speech goes on."""
+        if self._call and self._drafting:
+            yield from self._continue_draft(self._call, rehearing)
+        elif self._call and self._order:
+            self._call.poll()
+            if not rehearing.settled or rehearing.meaning != self._order.prompt.heard:
                 self._stop()
-        elif rehearing.settled and self._painter.free:
-            self._begin(rehearing.heard)
-        elif self._drafts and rehearing.voice.speaking and self._news(rehearing.heard) and self._painter.free:
-            self._drafted = len(rehearing.heard.text.split())
-            self._begin(rehearing.heard, steps=DRAFT_STEPS)
-            self._drafting = self._order is not None
+        elif isinstance(rehearing.meaning, Words):
+            self._begin(rehearing.meaning, rehearing)
 
-    def take(self, said: Said) -> Order | None:
-        """Give the order that is being painted, if it is for what was said."""
-        order = self._order
-        if not order:
+    def take(self, prompt: Prompt) -> tuple[Order, Call[Decision | events.Painted]] | None:
+        """Return what is being painted, if it is painted for this prompt."""
+        order, call = self._order, self._call
+        if not order or not call:
             return None
-        if self._drafting or order.recipe.transcript != said.transcript or not self._painter.begun:
+        call.poll()
+        transcripts = [each.text if each else "" for each in (order.prompt.heard, prompt.heard)]
+        if self._drafting or call.failed or transcripts[0] != transcripts[1]:
             self._stop()
             return None
-        return replace(order, recipe=replace(order.recipe, recording=said.recording), hear=said.seconds)
+        return replace(order, prompt=replace(order.prompt, heard=prompt.heard, seconds=prompt.seconds)), call
 
-    def _go_on_drafting(self, rehearing: Rehearing) -> Iterator[events.Drafted]:
-        steps = self._painter.gather()
-        for step in steps[-1:]:
-            yield events.Drafted(index=step.index, steps=step.steps, preview=step.preview)
-        if not rehearing.voice.speaking or any(step.pixels is not None for step in steps):
-            self._stop()
+    def _begin(self, words: Words, rehearing: Rehearing) -> None:
+        if rehearing.settled and self._painter.free:
+            self._paint(words)
+        elif self._drafts and rehearing.voice.speaking and self._has_news(words) and self._painter.free:
+            self._drafted = len(words.text.split())
+            self._paint(words, steps=DRAFT_STEPS)
+            self._drafting = self._call is not None
 
-    def _begin(self, heard: Heard, *, steps: int | None = None) -> None:
-        self._heard = heard
-        try:
-            plan = self._talk.plan(pipeline.said_of(heard, pipeline.cleaning(heard.text)))
-        except NoSpeech:
+    def _paint(self, words: Words, *, steps: int | None = None) -> None:
+        cleaned = clean(words.text)
+        if not cleaned.prompt:
             return
-        if plan:
-            self._order = self._talk.order(plan, steps=steps)
-            self._painter.begin("paint", self._order.request)
+        self._order = self._order_for(Prompt(text=cleaned.prompt, heard=words, removed=cleaned.removed), steps)
+        if self._order:
+            self._call = self._painter.paint(self._order.wish)
+            self._values = iter(self._call)
+
+    def _continue_draft(self, call: Call[Decision | events.Painted], rehearing: Rehearing) -> Iterator[events.Drafted]:
+        newest, done = None, False
+        while call.poll() and not call.failed and (value := next(self._values, None)) is not None:
+            if isinstance(value, events.Painted):
+                newest, done = value, value.pixels is not None
+        if newest:
+            yield events.Drafted(index=newest.index, steps=newest.steps, step=newest)
+        if done or call.failed or not rehearing.voice.speaking:
+            self._stop()
 
     def _stop(self) -> None:
-        self._painter.stop()
-        self._order, self._drafting = None, False
+        if self._call:
+            self._call.cancel()
+        self._order, self._call, self._drafting = None, None, False
 
-    def _news(self, heard: Heard) -> bool:
-        return len(heard.text.split()) >= self._drafted + FRESH
+    def _has_news(self, words: Words) -> bool:
+        return len(words.text.split()) >= self._drafted + FRESH

@@ -1,6 +1,6 @@
-"""`/openapi.json`: nothing comes in; a description of every operation goes out, in the form of OpenAPI 3.1.
+"""`/openapi.json`: the description of every operation, in the form of OpenAPI 3.1.
 
-Programs are made from it, and `tests/test_description.py` asks the server everything that it allows.
+`tests/test_description.py` sends the server whatever it allows.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from orchestrator import __version__
-from orchestrator.studio import album
-from orchestrator.studio.description.schemas import BINARY, PICTURE_ID, SCHEMAS, TEXT, Schema, closed, listed, named
+from orchestrator.studio import gallery_api
+from orchestrator.studio.description.schemas import BINARY, PICTURE_ID, TEXT, Schema, closed, components, listed, named
 
-ABOUT = """Speech to picture on your own machine. Words are heard and painted here; nothing leaves this machine.
+ABOUT = """Speech to picture on your own machine. Nothing leaves this machine.
 
-`WebSocket /v1/talk` holds a conversation while one speaks; docs/STUDIO.md describes it, and the events of streams.
-A server that is reached from other machines asks for a token: `Authorization: Bearer TOKEN`."""
-# What any request may be answered with: by the guard before it, or by the engines behind it.
+`WebSocket /v1/talk` is a conversation in speech; docs/STUDIO.md describes it, and the events of streams.
+A server that other machines can reach needs a token: `Authorization: Bearer TOKEN`."""
+# The errors that any request may get, from the guard or from the engines.
 ALWAYS = {
-    400: "It cannot be so; `hint` tells what would be.",
+    400: "The request is wrong; `hint` says how to correct it.",
     401: "The token is missing or wrong.",
-    403: "It comes from another site's page, or names another host.",
-    408: "The request was not whole in time.",
+    403: "The request comes from another site's page, or names another host.",
+    408: "The request took too long to arrive.",
     413: "The request is too large.",
-    500: "It was well asked, and could not be done.",
+    500: "The request was right, but could not be carried out.",
 }
 WORK = {
     404: "There is no such picture or model.",
     422: "Nobody spoke.",
-    429: "As much is under way as is taken on.",
-    499: "It was cancelled.",
+    429: "The queue is full.",
+    499: "The job was cancelled.",
 }
-ABSENT = {404: "There is none of that name."}
+ABSENT = {404: "There is nothing with that name."}
 STREAM: Schema = {"text/event-stream": {}}
 
 
@@ -44,7 +44,7 @@ def json(schema: Schema) -> Schema:
 
 
 def operation(name: str, summary: str, content: Schema, also: dict[int, str] | None = None, **more: Any) -> Schema:
-    """Describe an operation: what it answers when all is well, and what else it may."""
+    """Describe an operation: its response, and the errors it may give."""
     refusals = {str(status): _refusal(text) for status, text in sorted((ALWAYS | (also or {})).items())}
     answers = {"200": {"description": "Done.", "content": content}} | refusals
     return {"operationId": name, "summary": summary, "responses": answers, **more}
@@ -64,14 +64,14 @@ def _refusal(text: str) -> Schema:
     return {"description": text, "content": json(named("Error"))}
 
 
-def _ours() -> Schema:
+def _studio() -> Schema:
     """Describe the studio's own operations."""
     picture, job = parameter("picture", PICTURE_ID, "path"), parameter("job", TEXT | {"minLength": 1}, "path")
     flag: Schema = {"type": "boolean"}
     search = [
         parameter("search", TEXT),
         parameter("before", TEXT),
-        parameter("limit", {"type": "integer", "minimum": 1, "maximum": album.LARGEST_PAGE}),
+        parameter("limit", {"type": "integer", "minimum": 1, "maximum": gallery_api.LARGEST_PAGE}),
     ]
     made = {
         **json(closed({"job": TEXT, "pictures": listed(named("Picture"))})),
@@ -87,7 +87,7 @@ def _ours() -> Schema:
         "/v1/pictures": {
             "post": operation("paint", "Paint words, or what a recording says", made, WORK, requestBody=wish)
         },
-        "/v1/jobs": {"get": operation("jobs", "What was asked", json(closed({"jobs": listed(named("Job"))})))},
+        "/v1/jobs": {"get": operation("jobs", "The jobs, newest first", json(closed({"jobs": listed(named("Job"))})))},
         "/v1/jobs/{job}": {
             "parameters": [job],
             "get": operation("job", "What became of a job", json(named("Job")), ABSENT),
@@ -103,15 +103,17 @@ def _ours() -> Schema:
             "delete": operation("remove", "Move a picture to the trash", json(removed), ABSENT),
         },
         "/v1/gallery/{picture}/restore": {
-            "post": operation("restore", "Bring it back", json(named("Picture")), ABSENT, parameters=[picture])
+            "post": operation(
+                "restore", "Restore a picture from the trash", json(named("Picture")), ABSENT, parameters=[picture]
+            )
         },
         "/v1/status": {"get": operation("status", "What the studio is doing", json(named("Status")))},
-        "/openapi.json": {"get": operation("description", "This", json({"type": "object"}))},
+        "/openapi.json": {"get": operation("description", "This description", json({"type": "object"}))},
     }
 
 
-def _openais() -> Schema:
-    """Describe what clients of OpenAI's API ask."""
+def _openai() -> Schema:
+    """Describe the operations of OpenAI's API."""
     heard = {**json(named("Transcript")), "text/plain": {"schema": TEXT}, **STREAM}
     speech, painted = body(form="SpeechForm"), json(named("Images"))
     models = closed({"object": TEXT, "data": listed(named("Model"))})
@@ -126,27 +128,27 @@ def _openais() -> Schema:
         },
         "/v1/images/generations": {"post": operation("generate", "Paint words", painted, WORK, requestBody=words)},
         "/v1/images/edits": {"post": operation("edit", "Paint from a picture", painted, WORK, requestBody=edit)},
-        "/v1/models": {"get": operation("models", "The models that are here", json(models))},
+        "/v1/models": {"get": operation("models", "The installed models", json(models))},
         "/v1/models/{model}": {"get": operation("model", "A model", json(named("Model")), ABSENT, parameters=model)},
     }
 
 
 @cache
-def described() -> Schema:
-    """Give the whole description."""
+def openapi() -> Schema:
+    """Return the whole description."""
     token = {"type": "http", "scheme": "bearer"}
     return {
         "openapi": "3.1.0",
         "info": {"title": "audio-to-image", "version": __version__, "description": ABOUT},
-        "paths": _ours() | _openais(),
-        "components": {"schemas": SCHEMAS, "securitySchemes": {"token": token}},
+        "paths": _studio() | _openai(),
+        "components": {"schemas": components(), "securitySchemes": {"token": token}},
         "security": [{}, {"token": []}],
     }
 
 
-async def describe(_: Request) -> Response:
-    """Give the description."""
-    return JSONResponse(described())
+def describe(_: Request) -> Response:
+    """Return the description."""
+    return JSONResponse(openapi())
 
 
 ROUTES = (Route("/openapi.json", describe),)

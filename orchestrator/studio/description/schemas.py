@@ -1,7 +1,4 @@
-"""The program's own types and tables come in; JSON Schemas of what a client may send and will be sent go out.
-
-Nothing is written twice: types are those of `Settings` and `Recipe`, choices and limits those that refuse.
-"""
+"""JSON Schemas of what clients send and receive, made from `choices.py`, `Settings` and `Recipe`."""
 
 from __future__ import annotations
 
@@ -10,22 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from orchestrator import catalogue
+from orchestrator.choices import MAX_CHARACTERS
 from orchestrator.gallery import ID
-from orchestrator.paint import MAX_CHARACTERS, MAX_SEED, MAX_STEPS
 from orchestrator.recipe import Recipe
 from orchestrator.settings import Settings
-from orchestrator.studio import answers, asked
-from orchestrator.studio.openai import audio, images, spoken
+from orchestrator.studio import problems
+from orchestrator.studio.fields import FIELDS, MOST_COUNT
+from orchestrator.studio.openai import audio, images, transcript
 
 Schema = dict[str, Any]
 KINDS = {str: "string", int: "integer", float: "number", bool: "boolean"}
-LIMITS = {
-    "seed": (0, MAX_SEED - asked.MOST_COUNT + 1),
-    "steps": (1, MAX_STEPS),
-    "guidance": (0, 100),
-    "strength": (0, 1),
-    "count": (1, asked.MOST_COUNT),
-}
 BINARY: Schema = {"type": "string", "format": "binary"}
 TEXT: Schema = {"type": "string"}
 NUMBER: Schema = {"type": "number"}
@@ -36,7 +27,7 @@ NULL: Schema = {"type": "null"}
 
 
 def closed(properties: Mapping[str, Any], required: Iterable[str] | None = None) -> Schema:
-    """Describe an object that has these properties and no others; all of them, unless told."""
+    """Describe an object with these properties and no others; all are required by default."""
     needed = list(properties if required is None else required)
     return {"type": "object", "properties": dict(properties), "required": needed, "additionalProperties": False}
 
@@ -50,12 +41,12 @@ def one_of(values: Sequence[str]) -> Schema:
 
 
 def named(name: str) -> Schema:
-    """Point to a schema of SCHEMAS."""
+    """Refer to a schema of `components`."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def of_type(hint: Any) -> Schema:
-    """Describe a type as it is written in JSON."""
+    """Describe a type's JSON."""
     origin, arguments = get_origin(hint), get_args(hint)
     if hint is types.NoneType:
         return NULL
@@ -69,21 +60,23 @@ def of_type(hint: Any) -> Schema:
 
 
 def field(name: str) -> Schema:
-    """Describe a field that sets a preference: null leaves it as the server has it."""
-    if name in asked.CHOICES:
-        return {"enum": [*asked.CHOICES[name], None]}
-    if name in asked.MODELS:
-        known = [model.name for model in catalogue.load().models if model.kind == asked.MODELS[name]]
-        return {"enum": [*known, "demo", None]}
+    """Describe a field that sets a choice; null leaves the choice to the server."""
+    known = FIELDS[name]
+    about: Schema = {"description": known.help}
+    roles = catalogue.load().role_by_setting
+    if name in roles:
+        models = [model.name for model in catalogue.load().models if model.kind == roles[name]]
+        return about | {"enum": [*models, "demo", None]}
+    if known.values:
+        return about | {"enum": [*known.values, None]}
     hint = get_type_hints(Settings)[name]
     kind = next(each for each in (*get_args(hint), hint) if each in KINDS)
-    schema: Schema = {"type": [KINDS[kind], "null"]}
-    if name in LIMITS:
-        schema["minimum"], schema["maximum"] = LIMITS[name]
-    return schema | ({"maxLength": MAX_CHARACTERS} if kind is str else {})
+    limits = {"minimum": known.least, "maximum": known.most, "maxLength": MAX_CHARACTERS if kind is str else None}
+    return about | {"type": [KINDS[kind], "null"]} | {name: most for name, most in limits.items() if most is not None}
 
 
 def fields(names: Iterable[str]) -> dict[str, Schema]:
+    """Describe several fields."""
     return {name: field(name) for name in names}
 
 
@@ -109,29 +102,12 @@ ENGINE = closed(
         "hint": TEXT,
     }
 )
-STATUS = closed(
-    {
-        "version": TEXT,
-        "engines": closed({"speech": named("Engine"), "picture": named("Engine")}),
-        "listening": {"type": "boolean"},
-        "jobs": closed({"running": WHOLE, "waiting": WHOLE, "most": WHOLE}),
-        "choices": {
-            "type": "object",
-            "properties": {
-                **{name: listed(TEXT) for name in ("samplers", "spacings", "models", "speech_models", "languages")},
-                "defaults": {"type": "object"},
-            },
-            "required": ["samplers", "spacings", "models", "speech_models", "languages", "defaults"],
-        },
-        "limits": {"type": "object", "additionalProperties": NUMBER},
-    }
-)
 ERROR = closed(
     {
         "error": closed(
             {
                 "message": TEXT,
-                "type": one_of(("invalid_request_error", "server_error", *answers.TYPES.values())),
+                "type": one_of(("invalid_request_error", "server_error", *problems.TYPES.values())),
                 "param": {"type": ["string", "null"]},
                 "code": TEXT,
                 "hint": {"type": "string", "description": "What repairs it."},
@@ -139,23 +115,12 @@ ERROR = closed(
         )
     }
 )
-WISH = {"prompt": PROMPT, **dict.fromkeys(("repaint", "again", "refine", "image"), PICTURE_ID)}
-WISH |= fields((*asked.PAINTING, *asked.HEARING))
 ONE_WAY = [{"required": [name]} for name in ("prompt", "repaint", "again")]
-IMAGE_WISH: dict[str, Schema] = {
-    "prompt": PROMPT | {"minLength": 1},
-    "model": {"type": ["string", "null"]},
-    "n": {"type": ["integer", "null"], "minimum": 1, "maximum": asked.MOST_COUNT},
-    "size": {"type": ["string", "null"], "examples": ["auto", "512x512"]},
-    "response_format": {"enum": [*images.FORMATS, None]},
-    **fields(images.OURS),
-    **{name: {"enum": [*values, None]} if values else {} for name, values in images.PLAIN.items()},
-}
 SPEECH_WISH: dict[str, Schema] = {
     "file": BINARY,
     "model": TEXT,
-    "language": one_of(asked.CHOICES["language"]),
-    "response_format": one_of(spoken.FORMATS),
+    "language": one_of(FIELDS["language"].values),
+    "response_format": one_of(transcript.FORMATS),
     "stream": one_of(("true", "false")),
     audio.TIMES: one_of(("segment",)),
     **dict.fromkeys(("prompt", *audio.OURS), PROMPT),
@@ -176,19 +141,58 @@ TRANSCRIPT: Schema = {
     "properties": {"text": TEXT, "duration": NUMBER, "language": TEXT, "segments": listed({"type": "object"})},
     "required": ["text", "usage"],
 }
-SCHEMAS: dict[str, Schema] = {
-    "Error": ERROR,
-    "Picture": PICTURE,
-    "Failure": FAILURE,
-    "Job": JOB,
-    "Engine": ENGINE,
-    "Status": STATUS,
-    "Model": MODEL,
-    "Images": IMAGES,
-    "Transcript": TRANSCRIPT,
-    "PictureWish": closed(WISH, required=()) | {"anyOf": ONE_WAY},
-    "PictureForm": closed(WISH | {"file": BINARY}, required=()) | {"anyOf": [*ONE_WAY, {"required": ["file"]}]},
-    "ImageWish": closed(IMAGE_WISH, required=("prompt",)),
-    "EditForm": closed(IMAGE_WISH | {"image": BINARY}, required=("image", "prompt")),
-    "SpeechForm": closed(SPEECH_WISH, required=("file",)),
-}
+
+
+def components() -> dict[str, Schema]:
+    """Return all named schemas; reads the catalogue for the models' names."""
+    wish = {"prompt": PROMPT, **dict.fromkeys(("repaint", "again", "refine", "image"), PICTURE_ID), **fields(FIELDS)}
+    image_wish = _image_wish()
+    return {
+        "Error": ERROR,
+        "Picture": PICTURE,
+        "Failure": FAILURE,
+        "Job": JOB,
+        "Engine": ENGINE,
+        "Status": _status(),
+        "Model": MODEL,
+        "Images": IMAGES,
+        "Transcript": TRANSCRIPT,
+        "PictureWish": closed(wish, required=()) | {"anyOf": ONE_WAY},
+        "PictureForm": closed(wish | {"file": BINARY}, required=()) | {"anyOf": [*ONE_WAY, {"required": ["file"]}]},
+        "ImageWish": closed(image_wish, required=("prompt",)),
+        "EditForm": closed(image_wish | {"image": BINARY}, required=("image", "prompt")),
+        "SpeechForm": closed(SPEECH_WISH, required=("file",)),
+    }
+
+
+def _image_wish() -> dict[str, Schema]:
+    return {
+        "prompt": PROMPT | {"minLength": 1},
+        "model": {"type": ["string", "null"]},
+        "n": {"type": ["integer", "null"], "minimum": 1, "maximum": MOST_COUNT},
+        "size": {"type": ["string", "null"], "examples": ["auto", "512x512"]},
+        "response_format": {"enum": [*images.FORMATS, None]},
+        **fields(images.OURS),
+        **{name: {"enum": [*values, None]} if values else {} for name, values in images.PLAIN.items()},
+    }
+
+
+def _status() -> Schema:
+    return closed(
+        {
+            "version": TEXT,
+            "engines": closed({kind: named("Engine") for kind in catalogue.load().roles}),
+            "listening": {"type": "boolean"},
+            "jobs": closed({"running": WHOLE, "waiting": WHOLE, "most": WHOLE}),
+            "choices": {
+                "type": "object",
+                "properties": {
+                    **{name: listed(TEXT) for name in ("samplers", "spacings", "models", "speech_models", "languages")},
+                    "painting": {"type": "object", "description": "The schema of each choice of how to paint."},
+                    "defaults": {"type": "object", "description": "The values of choices that a request leaves out."},
+                },
+                "required": ["samplers", "spacings", "models", "speech_models", "languages", "painting", "defaults"],
+            },
+            "limits": {"type": "object", "additionalProperties": NUMBER},
+        }
+    )

@@ -1,6 +1,6 @@
-"""A request whose body may be too large, or never end, comes in; the app sees as much as the rules allow.
+"""Limits to the size and the duration of a request's body.
 
-What is too much is answered here, whatever the app is doing with it: the app reads that its client left.
+A body beyond the limits is answered here; to the app it looks as if the client had left.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from orchestrator.studio.answers import problem
 from orchestrator.studio.guard.rules import Rules
+from orchestrator.studio.problems import problem
 
 GONE: Message = {"type": "http.disconnect"}
 
 
-async def measured(app: ASGIApp, scope: Scope, receive: Receive, send: Send, rules: Rules) -> None:
-    """Run the app on a body of bounded size, sent in bounded time."""
+async def limited(app: ASGIApp, scope: Scope, receive: Receive, send: Send, rules: Rules) -> None:
+    """Run the app with a body of limited size and duration."""
     headers = Headers(scope=scope)
     is_form = headers.get("content-type", "").lower().startswith("multipart/form-data")
     limit = rules.upload_bytes if is_form else rules.words_bytes
@@ -35,20 +35,20 @@ async def measured(app: ASGIApp, scope: Scope, receive: Receive, send: Send, rul
 
 
 class Body:
-    """Stands between the app and the server; counts what comes in."""
+    """The channel between server and app, with limits to what the client sends."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, limit: int, seconds: float) -> None:
-        self.answered = False  # by us: what the app says then is not sent
-        self._over = self._whole = self._app_began = False
+        self.answered = False  # by us: what the app sends is dropped
+        self._refused = self._complete = self._app_began = False
         self._taken = 0
         self._scope, self._receive, self._send = scope, receive, send
         self._limit, self._seconds = limit, seconds
         self._until = asyncio.get_running_loop().time() + seconds
 
     async def receive(self) -> Message:
-        if self._over:
+        if self._refused:
             return GONE
-        if self._whole:
+        if self._complete:
             return await self._receive()  # until the client leaves
         try:
             async with asyncio.timeout_at(self._until):
@@ -56,7 +56,7 @@ class Body:
         except TimeoutError:
             return await self._refuse(too_slow(self._seconds))
         self._taken += len(message.get("body", b""))
-        self._whole = not message.get("more_body", False)
+        self._complete = not message.get("more_body", False)
         return await self._refuse(too_large(self._limit)) if self._taken > self._limit else message
 
     async def send(self, message: Message) -> None:
@@ -65,7 +65,7 @@ class Body:
             await self._send(message)
 
     async def _refuse(self, answer: Response) -> Message:
-        self._over = True
+        self._refused = True
         if not self._app_began:
             self.answered = True
             await answer(self._scope, self._receive, self._send)
@@ -78,5 +78,5 @@ def too_large(limit: int) -> Response:
 
 
 def too_slow(seconds: float) -> Response:
-    message = f"the request was not whole within {seconds:g} s"
+    message = f"the request was not complete within {seconds:g} s"
     return problem(408, message, code="too_slow", hint="send less, or over a faster connection")

@@ -1,4 +1,4 @@
-"""A response comes in; it goes out with the headers that keep a browser from doing harm with it."""
+"""Security headers for every response."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STARTS = ("http.response.start", "websocket.http.response.start")
 
 
 def secured(send: Send) -> Send:
-    """Add the headers to every response; what the app says itself stands."""
+    """Add the headers to every response, unless the app sets them itself."""
 
     async def sending(message: Message) -> None:
         if message["type"] in STARTS:

@@ -1,4 +1,4 @@
-"""Where the studio serves comes in; whom it lets in, and how much each may send, goes out."""
+"""The guard's rules: which names and addresses are served, who needs a token, and how much may be sent."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """Who may ask, and how much."""
+    """Who may send requests, and how much."""
 
-    names: frozenset[str] = LOOPBACK  # by which it may be called; on any port, because a tunnel has its own
-    addresses: bool = False  # any IP address will do too: rebinding needs a name
-    token: str = field(default="", repr=False)  # empty: nobody is asked for one
-    page: str = "/"  # what a link on another site may open
+    names: frozenset[str] = LOOPBACK  # accepted in Host, with any port, because a tunnel has its own
+    addresses: bool = False  # accept any IP address too: DNS rebinding needs a name
+    token: str = field(default="", repr=False)  # empty: none is needed
+    page: str = "/"  # a link on another site may open it
     upload_bytes: int = 64 * MIB  # a form with a recording or a picture
     words_bytes: int = MIB  # any other body
     body_seconds: float = 60.0  # for the whole of it
 
 
-def serving(host: str, token: str = "") -> Rules:
-    """Make the rules for serving on a host name or address; beyond this machine they need a token."""
+def rules_for(host: str, token: str = "") -> Rules:
+    """Make the rules for serving on a host name or address; other than loopback needs a token."""
     if is_loopback(host):
         return Rules(names=LOOPBACK | {bracketed(host)}, token=token)
     if not token:
@@ -35,13 +35,13 @@ def serving(host: str, token: str = "") -> Rules:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address is reached from this machine alone."""
+    """Return whether a host name or address can only be reached from this machine."""
     address = as_address(host)
     return address.is_loopback if address else host.lower() == "localhost"
 
 
 def as_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Read an IP address, with or without brackets."""
+    """Parse an IP address, with or without brackets; None if it is a name."""
     try:
         return ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
     except ValueError:
@@ -49,12 +49,12 @@ def as_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 
 def bracketed(host: str) -> str:
-    """Write a host as a Host header does."""
+    """Return a host as in a Host header."""
     return f"[{host}]" if ":" in host and not host.startswith("[") else host.lower()
 
 
 def this_machine() -> frozenset[str]:
-    """Name this machine as its neighbours do."""
+    """Return this machine's names in the local network."""
     name = socket.gethostname().lower()
     first = name.partition(".")[0]
     return frozenset({name, first, f"{first}.local"})

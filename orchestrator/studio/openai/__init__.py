@@ -1,29 +1,26 @@
-"""The part of OpenAI's API that programs use for speech and pictures: its requests come in, its answers go out.
+"""The part of OpenAI's API that is about speech and pictures.
 
-Whoever has a program for that API gives it this server's address, and any key.
+Programs written for that API work with this server's address and any key.
 """
 
 from __future__ import annotations
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from orchestrator.studio.openai import audio, images, names
+from orchestrator.studio.openai import audio, images, model_names
 
 
-async def models(request: Request) -> Response:
-    """List the models that are here."""
-    found = await run_in_threadpool(names.listed, request.app.state.jobs.settings)
+def models(request: Request) -> Response:
+    """List the installed models."""
+    found = model_names.installed(request.app.state.jobs.settings)
     return JSONResponse({"object": "list", "data": found})
 
 
-async def model(request: Request) -> Response:
+def model(request: Request) -> Response:
     """Describe a model."""
-    return JSONResponse(
-        await run_in_threadpool(names.find, request.path_params["model"], request.app.state.jobs.settings)
-    )
+    return JSONResponse(model_names.find(request.path_params["model"], request.app.state.jobs.settings))
 
 
 ROUTES = (

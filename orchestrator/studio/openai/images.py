@@ -1,4 +1,4 @@
-"""Words, or a picture and words, as OpenAI's clients send them come in; pictures go out."""
+"""OpenAI's `/v1/images`: pictures are painted from words, or from words and a picture."""
 
 from __future__ import annotations
 
@@ -8,28 +8,31 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from orchestrator import picture as png
-from orchestrator.errors import Misuse
+from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery
 from orchestrator.line import pipeline
 from orchestrator.line.engines import Line
-from orchestrator.line.order import Said
+from orchestrator.line.order import Prompt
 from orchestrator.settings import Settings
-from orchestrator.studio import answers, asked
-from orchestrator.studio.answers import WrongField
-from orchestrator.studio.asked import Asked
-from orchestrator.studio.jobs import Job, Jobs
-from orchestrator.studio.openai import names
-from orchestrator.studio.pictures import ended
+from orchestrator.studio import forms, problems
+from orchestrator.studio.fields import PAINTING
+from orchestrator.studio.forms import EMPTY, Form
+from orchestrator.studio.job import Job
+from orchestrator.studio.jobs import Jobs
+from orchestrator.studio.openai import model_names
+from orchestrator.studio.pictures import wait
+from orchestrator.studio.problems import WrongField
 
 FORMATS = ("url", "b64_json")
 IMAGE = ("image", "image[]")
 AUTO = ("", "auto")
-# What OpenAI's models can be told, and the values that ask for what ours do anyway; none: any value.
+# Fields of OpenAI's models, and the values that ask for what ours do anyway; empty: any value.
 PLAIN: Mapping[str, tuple[str, ...]] = {
     "background": ("auto", "opaque"),
     "output_format": ("png",),
@@ -43,91 +46,97 @@ PLAIN: Mapping[str, tuple[str, ...]] = {
     "safety_identifier": (),
     "user": (),
 }
-OURS = tuple(name for name in asked.PAINTING if name != "model")
+OURS = tuple(name for name in PAINTING if name != "model")
 FIELDS = ("prompt", "model", "n", "size", "response_format", *PLAIN, *OURS)
 
 
 async def generations(request: Request) -> Response:
     """Paint words."""
-    wanted = await asked.read(request)
-    return await _painted(request, wanted, Job(what="picture", text=_prompt(wanted)), None)
+    return await _paint(request, await forms.read(request), None)
 
 
 async def edits(request: Request) -> Response:
     """Paint words from a picture."""
-    jobs: Jobs = request.app.state.jobs
-    wanted = await asked.read(request)
-    images = [upload for name, upload in wanted.files if name in IMAGE]
-    if wanted.file("mask") or "mask" in wanted.fields:
+    form = await forms.read(request)
+    images = [upload for name, upload in form.files if name in IMAGE]
+    if form.file("mask") or "mask" in form.fields:
         raise WrongField("mask", "no model here paints a part of a picture", "leave the mask out")
     if len(images) != 1:
-        raise WrongField(
-            "image", f"the request brings {len(images)} pictures, not one", "send one in the field `image`"
-        )
-    job = Job(what="picture", text=_prompt(wanted))
-    path = await asked.store(images[0], jobs.folder / f"{job.id}.image", jobs.settings.most_upload)
-    try:
-        await run_in_threadpool(_check_image, path, jobs.settings.most_pixels)
-        return await _painted(request, wanted, job, path)
-    finally:
-        path.unlink(missing_ok=True)
+        raise WrongField("image", f"the request has {len(images)} pictures, not one", "send one in the field `image`")
+    return await _paint(request, form, images[0])
 
 
-async def _painted(request: Request, wanted: Asked, job: Job, image: Path | None) -> Response:
-    jobs: Jobs = request.app.state.jobs
-    asked.only(wanted.fields, FIELDS)
-    form, size = _form(wanted), wanted.text("size")
-    settings = _settings(jobs.settings, wanted)
+async def _paint(request: Request, form: Form, image: UploadFile | None) -> Response:
+    job = Job(what="picture", text=_prompt(form))
+    forms.check_names(form.fields, FIELDS)
+    response_format = _response_format(form)
+    await run_in_threadpool(_accept, request.app.state.jobs, job, form, image)
+    await wait(job, request.receive)
+    if job.error:
+        return problems.response(job.error)
+    return await run_in_threadpool(_response, request, job, response_format)
+
+
+def _accept(jobs: Jobs, job: Job, form: Form, image: UploadFile | None) -> None:
+    """Check a request, store its picture and start its job; blocks."""
+    settings, size = _settings(jobs.settings, form), form.text("size")
+    path = jobs.folder / f"{job.id}.image" if image else None
+    if image and path:
+        forms.store(image, path, jobs.settings.most_upload)
+        try:
+            _check_image(path, jobs.settings.most_pixels)
+        except AudioToImageError:
+            path.unlink()
+            raise
 
     def work(line: Line) -> Iterator[Event]:
-        _check_size(line.painter.size, size)
-        yield from pipeline.painting(line, Said(prompt=job.text), image=str(image or ""))
+        facts = line.picture.load()
+        _check_size((facts.width, facts.height), size)
+        yield from pipeline.painting(line, Prompt(text=job.text), image=str(path or ""))
 
     jobs.start(job, work, settings)
-    await ended(job, request.receive)
-    return answers.told(job.error) if job.error else await run_in_threadpool(_answer, request, job, form, settings)
 
 
-def _answer(request: Request, job: Job, form: str, settings: Settings) -> Response:
-    """Describe the pictures; whoever did not say how gets both the address and the file."""
+def _response(request: Request, job: Job, response_format: str) -> Response:
+    """Describe the pictures, with both the address and the file unless one of them was asked for."""
+    gallery = Gallery(request.app.state.jobs.settings.gallery)
     data = []
     for picture in job.pictures:
-        forms = {"url": f"{str(request.base_url).rstrip('/')}{picture['url']}"}
-        if form != "url":
-            content = Gallery(settings.gallery).show(picture["id"]).path.read_bytes()
-            forms["b64_json"] = base64.b64encode(content).decode()
-        if form == "b64_json":
-            del forms["url"]
-        data.append(forms)
+        encodings = {"url": f"{str(request.base_url).rstrip('/')}{picture['url']}"}
+        if response_format != "url":
+            encodings["b64_json"] = base64.b64encode(gallery.show(picture["id"]).path.read_bytes()).decode()
+        if response_format == "b64_json":
+            del encodings["url"]
+        data.append(encodings)
     size = f"{job.pictures[0]['width']}x{job.pictures[0]['height']}"
     about = {"created": int(time.time()), "background": "opaque", "output_format": "png", "size": size}
     return JSONResponse(about | {"data": data})
 
 
-def _prompt(wanted: Asked) -> str:
-    prompt = wanted.text("prompt")
+def _prompt(form: Form) -> str:
+    prompt = form.text("prompt")
     if not prompt.strip():
-        raise WrongField("prompt", "the prompt is empty", asked.EXAMPLE)
+        raise WrongField("prompt", "the prompt is empty", forms.EXAMPLE)
     return prompt
 
 
-def _form(wanted: Asked) -> str:
+def _response_format(form: Form) -> str:
     for name, values in PLAIN.items():
-        value = wanted.fields.get(name)
+        value = form.fields.get(name)
         if values and value is not None and str(value).lower() not in values:
             raise WrongField(name, f"{name} cannot be {value!r:.40}", f"choose one of: {', '.join(values)}")
-    form = wanted.text("response_format")
-    if form and form not in FORMATS:
-        raise WrongField("response_format", f"response_format cannot be {form[:40]!r}", "choose url or b64_json")
-    return form
+    wanted = form.text("response_format")
+    if wanted and wanted not in FORMATS:
+        raise WrongField("response_format", f"response_format cannot be {wanted[:40]!r}", "choose url or b64_json")
+    return wanted
 
 
-def _settings(settings: Settings, wanted: Asked) -> Settings:
-    fields = {name: value for name, value in wanted.fields.items() if name in OURS}
-    if wanted.fields.get("n") not in (None, ""):
-        fields["count"] = wanted.fields["n"]
-    fields |= names.setting("picture", wanted.fields.get("model"), settings)
-    return asked.chosen(settings, fields)
+def _settings(settings: Settings, form: Form) -> Settings:
+    fields = {name: value for name, value in form.fields.items() if name in OURS}
+    if form.fields.get("n") not in EMPTY:
+        fields["count"] = form.fields["n"]
+    fields |= model_names.setting("picture", form.fields.get("model"), settings)
+    return forms.apply(settings, fields)
 
 
 def _check_size(size: tuple[int, int], wanted: str) -> None:

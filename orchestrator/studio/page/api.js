@@ -1,4 +1,4 @@
-// The studio's HTTP API: paths and fields come in; JSON, or events as they happen, go out; what fails is a Failure.
+// The studio's HTTP API: functions that return JSON or yield events, and throw a Failure.
 
 import { t } from "./strings.js";
 
@@ -20,8 +20,8 @@ async function ask(path, options = {}) {
     throw error.name === "AbortError" ? error : away();
   }
   if (response.ok) return response;
-  const told = await response.json().catch(() => ({}));
-  const { message, hint, code } = told.error ?? {};
+  const body = await response.json().catch(() => ({}));
+  const { message, hint, code } = body.error ?? {};
   throw new Failure(message || `${t.failed} (${response.status})`, hint ?? "", code ?? String(response.status));
 }
 
@@ -46,7 +46,7 @@ export const remove = (id) => send("DELETE", `/v1/gallery/${encodeURIComponent(i
 export const restore = (id) => send("POST", `/v1/gallery/${encodeURIComponent(id)}/restore`);
 export const file = (id, choice = "") => `/v1/gallery/${encodeURIComponent(id)}.png${choice && `?${choice}`}`;
 
-// Paint words, or a picture again; leaving the loop, or the signal, cancels the job.
+// Paint, and yield the events; leaving the loop or aborting the signal cancels the job.
 export async function* paint(fields, signal) {
   const response = await ask("/v1/pictures", {
     method: "POST",
@@ -61,20 +61,20 @@ export async function* paint(fields, signal) {
   }
 }
 
-// Server-sent events from a stream of bytes: blocks of "event:" and "data:" lines, an empty line after each.
+// Parse server-sent events: blocks of "event:" and "data:" lines, each followed by an empty line.
 export async function* serverSentEvents(body) {
   let text = "";
   for await (const piece of pieces(body.pipeThrough(new TextDecoderStream()))) {
     const blocks = (text + piece).replaceAll("\r\n", "\n").split("\n\n");
     text = blocks.pop();
     for (const block of blocks) {
-      const event = parsed(block);
+      const event = parse(block);
       if (event) yield event;
     }
   }
 }
 
-function parsed(block) {
+function parse(block) {
   let name = "";
   const data = [];
   for (const line of block.split("\n")) {
@@ -84,7 +84,7 @@ function parsed(block) {
   return data.length ? { event: name, ...JSON.parse(data.join("\n")) } : null;
 }
 
-// Safari's streams cannot be looped over.
+// Safari's streams are not iterable.
 async function* pieces(stream) {
   const reader = stream.getReader();
   try {

@@ -1,19 +1,19 @@
-// One conversation with the studio, over a WebSocket: requests and sound come in; events go out to `onEvent`.
+// A conversation over the WebSocket /v1/talk: sends requests and sound, and calls `onEvent` with each event.
 
 import { t } from "./strings.js";
 
 export class Conversation {
   #socket = null;
   #opening = null;
-  #pending = false; // a sentence is under way
-  #early = []; // its sound, until the connection stands
+  #pending = false; // a sentence has begun and not ended
+  #early = []; // its sound, until the connection is open
   #onEvent;
 
   constructor(onEvent) {
     this.#onEvent = onEvent;
   }
 
-  // Begin a sentence; sound may follow at once.
+  // Start a sentence; sound may follow at once.
   async listen(fields) {
     this.#pending = true;
     this.#early = [];
@@ -36,13 +36,13 @@ export class Conversation {
     this.#send({ do: "paint", prompt });
   }
 
-  // Whether there is something to cancel goes out; its end is told as an event.
+  // Cancel the sentence; return whether there was one. Its end arrives as an event.
   cancel() {
     this.#send({ do: "cancel" });
     return this.#pending;
   }
 
-  // End the conversation: what is under way is cancelled with it.
+  // Close the connection, which cancels the sentence.
   leave() {
     this.#socket?.close();
   }
@@ -61,18 +61,18 @@ export class Conversation {
       const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/talk`);
       this.#socket = socket;
       socket.onopen = () => resolve();
-      socket.onmessage = ({ data }) => this.#told(JSON.parse(data));
+      socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
       socket.onclose = ({ reason }) => {
         this.#opening = null;
         resolve();
         const message = reason || t.connectionLost;
-        if (this.#pending) this.#told({ event: "failed", message, hint: t.awayHint, code: "away" });
+        if (this.#pending) this.#receive({ event: "failed", message, hint: t.awayHint, code: "away" });
       };
     });
     return this.#opening.finally(() => (this.#opening = null));
   }
 
-  #told(event) {
+  #receive(event) {
     if (event.event === "done" || event.event === "failed") this.#pending = false;
     this.#onEvent(event);
   }

@@ -1,4 +1,4 @@
-// Demo mode: the last pictures come in; a full screen with them around the big button goes out.
+// Demo mode: the studio on the full screen, surrounded by the latest pictures.
 
 import * as api from "./api.js";
 import { $, el, show } from "./dom.js";
@@ -7,7 +7,7 @@ import { failed } from "./notices.js";
 const AROUND = 12;
 
 export class Demo {
-  #awake = null; // keeps the screen lit
+  #awake = null; // keeps the screen on
   #leave;
 
   constructor(leave) {
@@ -24,7 +24,7 @@ export class Demo {
     document.body.classList.add("demo");
     show($("leave-demo"), true);
     show($("wall"), true);
-    // Only a press may fill the screen; opened by its address, or refused, demo mode fills the window.
+    // Browsers allow full screen only after a click; otherwise demo mode fills the window.
     const pressed = navigator.userActivation?.isActive ?? true;
     if (pressed) await document.documentElement.requestFullscreen?.().catch(() => {});
     this.#awake = await navigator.wakeLock?.request("screen").catch(() => null);

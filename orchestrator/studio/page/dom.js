@@ -1,10 +1,10 @@
-// Small words for the document: ids, tags and texts come in, elements go out.
+// Helpers for making and changing elements.
 
 import { t } from "./strings.js";
 
 export const $ = (id) => document.getElementById(id);
 
-// Make an element: properties that it has are set, the others become attributes; null children are passed over.
+// Make an element: its own properties are set, other names become attributes; null children are left out.
 export function el(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -38,7 +38,7 @@ export function link(text, sign, href, properties = {}) {
   return el("a", { className: "button", href, ...properties }, icon(sign), el("span", {}, text));
 }
 
-// A button that shows a sign only; `label` is what a screen reader says and a pointer is shown.
+// A button with an icon only; `label` is its accessible name and its tooltip.
 export function round(label, sign, onclick, size = "") {
   const names = { "aria-label": label, title: label };
   return el("button", { type: "button", className: `round ${size}`.trim(), onclick, ...names }, icon(sign));
@@ -52,7 +52,7 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-// Put the texts of strings.js where the document asks for them: data-text, data-label, data-placeholder.
+// Fill in the texts of strings.js that data-text, data-label and data-placeholder name.
 export function fillTexts(root = document) {
   for (const each of root.querySelectorAll("[data-text]")) each.textContent = t[each.dataset.text];
   for (const each of root.querySelectorAll("[data-label]")) {
@@ -64,7 +64,7 @@ export function fillTexts(root = document) {
 
 const RECENT = 4;
 
-// Tell a screen reader: each line that is added is said, also where the next one comes at once.
+// Announce a text to screen readers: each added line is read, even if the next follows at once.
 export function announce(text) {
   if (!text) return;
   const live = $("live");
@@ -72,22 +72,22 @@ export function announce(text) {
   while (live.children.length > RECENT) live.firstChild.remove();
 }
 
-// Storage may be refused or full: then things are remembered as long as the page is open.
-const forgotten = new Map();
+// Storage may be blocked or full: values are then kept as long as the page is open.
+const unsaved = new Map();
 
 export function remember(name, value) {
-  forgotten.set(name, value);
+  unsaved.set(name, value);
   try {
     localStorage.setItem(name, value);
   } catch {
-    /* kept above */
+    /* kept in `unsaved` */
   }
 }
 
 export function remembered(name) {
   try {
-    return localStorage.getItem(name) ?? forgotten.get(name) ?? null;
+    return localStorage.getItem(name) ?? unsaved.get(name) ?? null;
   } catch {
-    return forgotten.get(name) ?? null;
+    return unsaved.get(name) ?? null;
   }
 }

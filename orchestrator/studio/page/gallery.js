@@ -1,4 +1,4 @@
-// The gallery: pages of pictures come in as one scrolls, words as one types; tiles grouped by day go out.
+// The gallery: tiles grouped by day, loaded while scrolling and searched while typing.
 
 import * as api from "./api.js";
 import { $, el, setText, show } from "./dom.js";
@@ -9,11 +9,11 @@ const PAGE = 40;
 const PAUSE = 180; // milliseconds after the last key
 
 export class Gallery {
-  #next = ""; // where the next page begins; null: there is none
+  #next = ""; // the next page's cursor; null: there is none
   #words = "";
-  #asking = null; // an AbortController while a page is on its way
+  #asking = null; // the AbortController of a request for a page
   #typing = 0;
-  #begun = false;
+  #begun = false; // whether the tiles shown are up to date
   #pictures = new Map(); // all that are shown, by id
 
   constructor() {
@@ -35,14 +35,14 @@ export class Gallery {
     this.#asking = null;
     this.#words = words;
     this.#next = "";
-    this.#begun = !$("gallery").hidden; // one who has gone on before the words were typed out gets them on coming back
+    this.#begun = !$("gallery").hidden; // if the view was left meanwhile, `open` searches again
     await this.#more(true);
   }
 
-  // A picture was painted or brought back.
+  // Add a picture that was painted or restored.
   add(picture) {
     if (!this.#begun || this.#pictures.has(picture.id)) return;
-    if (this.#words) this.#begun = false; // whether it has the words the studio knows: asked when next seen
+    if (this.#words) this.#begun = false; // only the server knows whether it matches: search again on return
     else this.#insert(picture);
     this.#count();
   }
@@ -56,7 +56,7 @@ export class Gallery {
     this.#count();
   }
 
-  // The ids beside one, as they are shown: the newer and the older.
+  // Return the ids of the newer and the older neighbour of a picture.
   beside(id) {
     const all = [...$("days").querySelectorAll("[data-id]")].map((tile) => tile.dataset.id);
     const place = all.indexOf(id);
@@ -67,13 +67,13 @@ export class Gallery {
     return this.#pictures.get(id);
   }
 
-  async #more(anew = false) {
+  async #more(fresh = false) {
     if (this.#asking || this.#next === null || $("gallery").hidden) return;
     const asking = (this.#asking = new AbortController());
     setText($("more"), t.showingMore);
     try {
       const page = await api.gallery({ search: this.#words, before: this.#next, limit: PAGE }, asking.signal);
-      if (anew) this.#clear();
+      if (fresh) this.#clear();
       for (const picture of page.pictures) this.#insert(picture);
       this.#next = page.next ?? null;
       this.#count();
@@ -103,12 +103,12 @@ export class Gallery {
     $("nothing").replaceChildren(...(this.#words ? [t.nothingFound(this.#words)] : [t.nothingYet, first]));
   }
 
-  // Put a picture where its time belongs.
+  // Insert a picture by its time.
   #insert(picture) {
     if (this.#pictures.has(picture.id)) return;
     this.#pictures.set(picture.id, picture);
     const tiles = this.#day(picture.made).querySelector("ol");
-    const isOldest = tiles.lastChild?.dataset.made > picture.made; // as a rule: pages come newest first
+    const isOldest = tiles.lastChild?.dataset.made > picture.made; // the usual case: pages come newest first
     const older = isOldest ? null : [...tiles.children].find((each) => each.dataset.made < picture.made);
     tiles.insertBefore(tile(picture), older ?? null);
   }

@@ -1,4 +1,4 @@
-// Puts the page together: the address after # chooses a view; what happens in one is told to the others.
+// The page's entry point: makes the parts, connects them, and shows the view that the address after # names.
 
 import * as api from "./api.js";
 import { Demo } from "./demo.js";
@@ -6,7 +6,7 @@ import { $, fillTexts, remember, remembered, setText, show } from "./dom.js";
 import { Gallery } from "./gallery.js";
 import { Meter } from "./meter.js";
 import { barred } from "./microphone.js";
-import { failed, tellLost, toast } from "./notices.js";
+import { failed, showLost, toast } from "./notices.js";
 import { Panel } from "./panel.js";
 import { PicturePage } from "./picturepage.js";
 import { Session, busy } from "./session.js";
@@ -24,7 +24,7 @@ const demo = new Demo(() => (location.hash = "#/"));
 const panel = new Panel(() => setText($("mic-hint"), hint(session.state)));
 const work = new Work(session, panel, (level) => meter.hear(level));
 const stage = new Stage(session, work, hint);
-const status = new Status((choices) => panel.choose(choices));
+const status = new Status((choices) => panel.setChoices(choices));
 const page = new PicturePage({ change, again, repaint, remove, use }, (id) => gallery.beside(id));
 const talk = new TalkButton($("mic"), {
   begin: () => work.talk(),
@@ -38,7 +38,7 @@ function hint({ phase }) {
   return matchMedia("(hover: hover)").matches ? t.orSpace : t.holdToTalk;
 }
 
-// What a picture's page can do leads back to the studio, where painting is seen.
+// The actions of a picture's page. Those that paint go back to the studio, which shows the progress.
 
 function change(picture) {
   session.tell({ event: "look", picture });
@@ -93,7 +93,7 @@ function forget(id) {
 
 const scrolled = { gallery: 0 };
 let shown = "";
-let later = null; // what should have the focus in the next view
+let later = null; // the element to focus in the next view
 
 const focusLater = (element) => (later = element);
 
@@ -120,7 +120,7 @@ async function route() {
 
 addEventListener("hashchange", route);
 
-// Keys: the space bar talks in the studio unless it means something where the focus is; Escape stops.
+// Keys: the space bar talks in the studio unless the focused element uses it; Escape stops.
 
 talk.keys(({ target }) => !$("studio").hidden && !document.querySelector("dialog[open]")
   && (target === $("mic") || !target.closest("a, button, input, textarea, select, summary")));
@@ -176,7 +176,7 @@ $("theme").addEventListener("click", () => {
   colours(name);
 });
 
-// Begin
+// Start
 
 session.draw((state, before, event) => {
   if (event.event !== "kept") return;
@@ -189,5 +189,5 @@ if (barred()) panel.refused();
 session.tell({ event: "look", picture: null });
 route();
 status.look();
-tellLost((words) => ((location.hash = "#/"), work.write(words))).catch(failed);
+showLost((words) => ((location.hash = "#/"), work.write(words))).catch(failed);
 api.gallery({ limit: 1 }).then(({ pictures }) => session.tell({ event: "greet", picture: pictures[0] })).catch(failed);

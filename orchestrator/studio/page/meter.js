@@ -1,4 +1,4 @@
-// How loud it is: levels in decibels below full scale come in; a wave of bars and a value for screen readers go out.
+// The level meter: draws levels, in decibels below full scale, as bars, and sets a value for screen readers.
 
 const BARS = 40;
 const QUIET = -60;
@@ -13,7 +13,7 @@ export class Meter {
     this.hear(null);
   }
 
-  // null: nobody listens any more.
+  // Add a level; null clears the meter.
   hear(level) {
     this.#bars = level === null ? [] : [...this.#bars, loudness(level)].slice(-BARS);
     const now = Math.round(100 * (this.#bars.at(-1) ?? 0));

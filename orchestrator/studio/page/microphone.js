@@ -1,7 +1,6 @@
-// This browser's microphone: `open` takes what to do with each piece of sound; pieces (16-bit, 16 kHz) and levels go
-// out.
+// The browser's microphone, as pieces of 16-bit samples at 16 kHz with their levels.
 
-// Why this browser gives no microphone, as far as one can know without asking: "insecure" or "".
+// Why the browser has no microphone for this page, as far as known before asking for it: "insecure" or "".
 export function barred() {
   return navigator.mediaDevices?.getUserMedia && window.AudioWorkletNode ? "" : "insecure";
 }
@@ -12,9 +11,9 @@ export class Microphone {
   #stream = null;
   #context = null;
   #node = null;
-  #told = null;
+  #flushed = null;
 
-  // Start to listen; `onPiece(samples, level)` is called some twelve times a second.
+  // Start; `onPiece(samples, level)` is called about twelve times a second.
   async open(onPiece) {
     try {
       this.#stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1 } });
@@ -24,26 +23,26 @@ export class Microphone {
     const source = await this.#connect();
     this.#node.port.onmessage = ({ data }) => {
       if (data.samples.byteLength) onPiece(data.samples, data.level);
-      if (data.last) this.#told?.();
+      if (data.last) this.#flushed?.();
     };
     source.connect(this.#node);
   }
 
-  // Stop; what was said until now is passed on first.
+  // Stop, after passing on the sound so far.
   async close() {
     const node = this.#node;
     this.#stream?.getTracks().forEach((track) => track.stop());
     if (node) {
-      const told = new Promise((resolve) => (this.#told = resolve));
+      const flushed = new Promise((resolve) => (this.#flushed = resolve));
       node.port.postMessage("flush");
-      await Promise.race([told, new Promise((resolve) => setTimeout(resolve, 200))]);
+      await Promise.race([flushed, new Promise((resolve) => setTimeout(resolve, 200))]);
       node.disconnect();
     }
     await this.#context?.close();
-    this.#stream = this.#context = this.#node = this.#told = null;
+    this.#stream = this.#context = this.#node = this.#flushed = null;
   }
 
-  // Firefox cannot join a stream to a context of another rate; then the worklet resamples.
+  // Firefox cannot connect a stream to a context of another rate: the worklet resamples instead.
   async #connect() {
     for (const options of [{ sampleRate: 16_000 }, {}]) {
       this.#context = new AudioContext(options);

@@ -1,13 +1,12 @@
-// What a person should know beside the picture: texts come in; toasts with an undo, lasting notices, and hints that can
-// be copied go out.
+// Messages beside the picture: toasts with an undo, notices that stay, and hints whose commands can be copied.
 
 import * as api from "./api.js";
 import { $, announce, button, el, round } from "./dom.js";
 import { t } from "./strings.js";
 
-const LASTING = 10_000; // milliseconds that a toast stays, while nobody points at it
+const LASTING = 10_000; // milliseconds that a toast stays, unless it is hovered or focused
 
-// A hint that holds a command can be copied: "get the full model: audio-to-image models get base.en".
+// A hint that contains a command gets a copy button: "get the full model: audio-to-image models get base.en".
 export function command(hint) {
   if (!hint) return null;
   const [, before, typed] = /^(.*?)(audio-to-image [\w .:='"/-]+|a2i [\w .-]+)$/s.exec(hint) ?? [null, hint, ""];
@@ -45,8 +44,8 @@ export function failed(error) {
   toast(error.hint ? `${error.message} ${error.hint}` : error.message);
 }
 
-// Tell which jobs a server that was killed left undone.
-export async function tellLost(write) {
+// List the jobs that a killed server did not finish.
+export async function showLost(write) {
   const { jobs } = await api.get("/v1/jobs");
   for (const job of jobs.filter((each) => each.state === "lost")) {
     const text = t.lost(job.text);

@@ -1,23 +1,18 @@
-// How to paint and to hear: what there is to choose from comes in; what was chosen goes out, and is remembered.
+// The options dialog: the choices of GET /v1/status as a form. What a person chooses is remembered and sent with every
+// request; an empty choice is left to the server.
 
 import { $, el, remember, remembered, round } from "./dom.js";
 import { barred } from "./microphone.js";
 import { t } from "./strings.js";
 
-// The fields of POST /v1/pictures that a person may set; an empty one is left to the model.
-const NUMBERS = {
-  steps: { min: 1, max: 1000, step: 1, inputMode: "numeric" },
-  guidance: { min: 0, max: 100, step: "any", inputMode: "decimal" },
-  seed: { min: 0, max: 2 ** 32 - 2, step: 1, inputMode: "numeric" },
-};
-const COUNTS = [1, 2, 3, 4];
-const NUMERIC = new Set(["steps", "guidance", "seed", "count", "strength"]);
-const OURS = new Set(["confirm", "microphone"]); // what the page itself heeds
-const FROM_RECIPE = ["seed", "steps", "guidance", "sampler", "spacing", "negative", "model"];
+// The order of the form; choices of the server that are not named here follow.
+const ORDER = ["count", "steps", "guidance", "seed", "negative", "strength", "model", "sampler", "spacing"];
+const COUNTS = ["1", "2", "3", "4"].map((count) => [count, count]);
+const PAGE_ONLY = new Set(["confirm", "microphone"]); // not sent with requests
 
 export class Panel {
   #values = JSON.parse(remembered("options") ?? "{}");
-  #choices = {};
+  #choices = null; // of GET /v1/status; null: not known yet
   #changed;
 
   constructor(changed) {
@@ -37,12 +32,11 @@ export class Panel {
     return barred() ? "server" : (this.#values.microphone ?? "page");
   }
 
-  // What is sent with every request.
+  // The fields that are sent with every request.
   get fields() {
-    const wrong = ([name, value]) => NUMERIC.has(name) && Number.isNaN(Number(value));
-    const sent = ([name, value]) => !OURS.has(name) && value !== "" && !wrong([name, value]);
-    const typed = ([name, value]) => [name, NUMERIC.has(name) ? Number(value) : value];
-    return Object.fromEntries(Object.entries(this.#values).filter(sent).map(typed));
+    const typed = ([name, value]) => [name, isNumber(this.#painting[name]) ? Number(value) : value];
+    const sent = ([name, value]) => !PAGE_ONLY.has(name) && value !== "" && !Number.isNaN(value);
+    return Object.fromEntries(Object.entries(this.#values).filter(([, value]) => value !== "").map(typed).filter(sent));
   }
 
   // This browser gave no microphone.
@@ -50,21 +44,33 @@ export class Panel {
     this.#set("microphone", "server");
   }
 
-  choose(choices) {
-    this.#choices = choices ?? {};
-    if ($("panel").open) return; // not under someone's hands
-    this.#draw();
+  // Set what there is to choose from. An open form is not redrawn while someone uses it.
+  setChoices(choices) {
+    const first = !this.#choices;
+    this.#choices = choices;
+    if (first || !$("panel").open) this.#draw();
   }
 
-  // Take a picture's settings for the next ones.
+  // Use a picture's settings for the next ones.
   use(recipe) {
-    for (const name of FROM_RECIPE) this.#values[name] = recipe[name] === undefined ? "" : String(recipe[name]);
+    for (const name of this.#names) {
+      if (name !== "strength" && recipe[name] !== undefined) this.#values[name] = String(recipe[name] ?? "");
+    }
     this.#apply();
   }
 
   open() {
     this.#draw();
     $("panel").showModal();
+  }
+
+  // The schema of each choice of how to paint.
+  get #painting() {
+    return this.#choices?.painting ?? {};
+  }
+
+  get #names() {
+    return new Set([...ORDER, ...Object.keys(this.#painting)]);
   }
 
   #set(name, value) {
@@ -85,7 +91,7 @@ export class Panel {
   }
 
   #draw() {
-    const { samplers, spacings, models, speech_models, languages, defaults = {} } = this.#choices;
+    const { models, speech_models, languages, defaults = {} } = this.#choices ?? {};
     const close = () => $("panel").close();
     const reset = () => ((this.#values = {}), this.#apply(), this.#draw(), $("panel-title").focus());
     const insecure = barred() && el("p", { className: "quiet" }, t.serverMicrophoneWhy.insecure);
@@ -93,21 +99,27 @@ export class Panel {
       el("div", { className: "sheet-head" }, el("h2", { id: "panel-title", tabIndex: -1 }, t.options),
         round(t.close, "close", close)),
       el("form", { className: "fields", onsubmit: (event) => (event.preventDefault(), close()) },
-        this.#segments("count", t.count, COUNTS.map((count) => [String(count), String(count)]), "1"),
-        ...["steps", "guidance"].map((name) => this.#number(name, defaults[name] ?? t.modelsOwn)),
-        this.#number("seed", t.seedAny),
-        this.#text("negative", t.negative, t.negativeExample),
-        this.#range("strength", defaults.strength ?? 0.8),
-        this.#select("model", t.model, models, defaults.model),
-        this.#select("sampler", t.sampler, samplers, defaults.sampler),
-        this.#select("spacing", t.spacing, spacings, defaults.spacing),
+        ...[...this.#names].map((name) => (name === "model"
+          ? this.#select(name, t.model, models)
+          : this.#control(name, this.#painting[name], defaults[name]))),
         this.#segments("microphone", t.microphone, Object.entries(t.microphones), this.microphone, Boolean(barred())),
         insecure || null,
-        this.#select("speech_model", t.speechModel, speech_models, defaults.speech_model),
+        this.#select("speech_model", t.speechModel, speech_models),
         this.#select("language", t.language, languages, defaults.language, languageName),
         el("div", { className: "row end" },
           el("button", { type: "button", className: "button", onclick: reset }, t.reset),
           el("button", { type: "submit", className: "button primary" }, t.done))));
+  }
+
+  // The control that fits a choice's schema.
+  #control(name, schema, standard) {
+    if (!schema) return null;
+    const label = t[name] ?? name.replaceAll("_", " ");
+    if (name === "count") return this.#segments(name, label, COUNTS, String(standard ?? 1));
+    if (schema.enum) return this.#select(name, label, schema.enum.filter((value) => value !== null), standard);
+    if (!isNumber(schema)) return this.#text(name, label, standard || t.placeholders[name] || "");
+    if (schema.minimum === 0 && schema.maximum === 1) return this.#range(name, label, standard);
+    return this.#number(name, label, standard ?? t.placeholders[name] ?? t.modelsOwn, schema);
   }
 
   #field(name, label, control) {
@@ -115,9 +127,11 @@ export class Panel {
     return el("div", { className: "field" }, el("label", { htmlFor: control.id }, label), control);
   }
 
-  #number(name, placeholder) {
+  #number(name, label, placeholder, { type, minimum, maximum }) {
     const value = this.#values[name] ?? "";
-    return this.#field(name, t[name], el("input", { type: "number", name, placeholder, value, ...NUMBERS[name] }));
+    const kind = type.includes("integer") ? { step: 1, inputMode: "numeric" } : { step: "any", inputMode: "decimal" };
+    const limits = { min: minimum, max: maximum };
+    return this.#field(name, label, el("input", { type: "number", name, placeholder, value, ...limits, ...kind }));
   }
 
   #text(name, label, placeholder) {
@@ -125,12 +139,12 @@ export class Panel {
     return this.#field(name, label, el("input", { type: "text", name, placeholder, maxLength: 10_000, value }));
   }
 
-  #range(name, standard) {
-    const range = el("input", { type: "range", name, min: 0, max: 1, step: 0.05, "aria-describedby": "option-ends" });
-    range.value = this.#values[name] || standard;
-    const field = this.#field(name, t[name], range);
+  #range(name, label, standard) {
+    const range = el("input", { type: "range", name, min: 0, max: 1, step: 0.05, "aria-describedby": `ends-${name}` });
+    range.value = this.#values[name] || String(standard ?? 0.5);
+    const field = this.#field(name, label, range);
     const ends = [el("span", {}, t.less), el("span", {}, t.more)];
-    field.append(el("span", { className: "ends quiet", id: "option-ends" }, ...ends));
+    field.append(el("span", { className: "ends quiet", id: `ends-${name}` }, ...ends));
     return field;
   }
 
@@ -151,6 +165,7 @@ export class Panel {
   }
 }
 
+const isNumber = (schema) => Boolean(schema?.type?.includes("integer") || schema?.type?.includes("number"));
 const names = new Intl.DisplayNames(["en"], { type: "language", fallback: "code" });
 
 function languageName(code) {

@@ -1,11 +1,11 @@
-// A picture's own page: its id comes in; the picture, how it was made, and what can be done with it go out.
+// A picture's page: the picture, how it was made, and what can be done with it.
 
 import * as api from "./api.js";
 import { $, button, el, icon, link } from "./dom.js";
 import { t } from "./strings.js";
 
 export class PicturePage {
-  #does; // change, again, repaint, remove, use: each is given the picture
+  #does; // change, again, repaint, remove, use: functions of a picture
   #beside; // (id) => {newer, older}
   picture = null;
 
@@ -15,7 +15,7 @@ export class PicturePage {
     document.addEventListener("keydown", (event) => this.#key(event));
   }
 
-  // Draw the page; the element that should have the focus goes out.
+  // Draw the page, and return the element to focus.
   async open(id) {
     this.picture = null;
     try {
@@ -70,11 +70,11 @@ export class PicturePage {
 function heard({ transcript, removed }) {
   if (!transcript) return el("p", { className: "quiet" }, t.typed);
   const taken = (removed ?? []).flatMap((each) => [" ", el("del", {}, each)]);
-  const told = el("p", { className: "quiet" }, taken.length ? t.filterRemoved : t.nothingRemoved, ...taken);
-  return el("section", {}, el("h2", {}, t.heard), el("blockquote", {}, transcript), told);
+  const filtered = el("p", { className: "quiet" }, taken.length ? t.filterRemoved : t.nothingRemoved, ...taken);
+  return el("section", {}, el("h2", {}, t.heard), el("blockquote", {}, transcript), filtered);
 }
 
-// A bar of the stages, each as wide as it took, and the same as words.
+// The stages as a bar, each as wide as its time, and as words.
 function timings(picture) {
   const stages = Object.entries(picture.timings ?? {}).filter(([, seconds]) => seconds >= 0.05);
   if (!stages.length) return null;
@@ -103,7 +103,7 @@ function recipe(picture) {
 // What it was painted from: a picture of the gallery, or a file.
 function source({ parent, image }) {
   if (!parent) return image && t.fromFile;
-  const gone = ({ target }) => target.remove(); // it may have been removed
+  const gone = ({ target }) => target.remove(); // the picture may have been removed
   return el("a", { href: `#/picture/${parent}` }, el("img", { src: api.file(parent), alt: "", onerror: gone }), parent);
 }
 

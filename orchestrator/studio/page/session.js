@@ -1,22 +1,22 @@
-// What the studio knows: events of the API (and a few of the page's own) come in, the next state goes out. Pure but for
-// `Session`, which holds the state and calls those who draw it.
+// The studio's state, and how it follows from events of the API and of the page: pure functions, and `Session`, which
+// holds the state and calls the functions that draw it.
 
 export const START = Object.freeze({
-  phase: "idle", // opening listening hearing confirming waiting painting cancelling; idle, done and failed rest
-  via: "", // "talk" or "post": who is to be told of a cancel
+  phase: "idle", // opening listening hearing confirming waiting painting cancelling; not busy: idle, done, failed
+  via: "", // "talk" or "post": where to send a cancel
   microphone: "page",
   words: "",
-  final: false, // the words will not change any more
+  final: false, // the words will not change
   removed: [],
   notes: [], // {text, hint}
   preview: "",
   drafting: false,
   step: null, // {picture, count, index, steps}
   position: 0,
-  working: "", // something long that must be done first: a model is loaded
+  working: "", // a long task that comes first, such as loading a model
   shown: null, // the picture on the stage
   batch: [], // the pictures of this request
-  change: null, // the picture that the next words change
+  change: null, // the picture that the next words will change
   error: null, // {message, hint}
   job: "",
 });
@@ -25,8 +25,9 @@ const RESTING = new Set(["idle", "done", "failed"]);
 
 export const busy = (state) => !RESTING.has(state.phase);
 
-// The page's own events: `asked` begins, `confirmed` answers, `cancelling`, `look` shows a picture, `greet` the last
-// one when the page opens, `choose` one of several, `change` has the next words change one, `forget` one that is gone.
+// The page's own events: `asked` starts a request, `confirmed` confirms its words, `cancelling` cancels it; `look`
+// shows a picture, `greet` the latest one when the page opens, `choose` one of several; `change` makes the next words
+// change a picture, `forget` drops one that was removed.
 const STEPS = {
   asked: (state, { via, words = "", microphone = "page" }) => ({
     ...START, shown: state.shown, change: state.change, via, words, microphone, final: Boolean(words),
@@ -84,7 +85,7 @@ function rest(state, more) {
   return { ...state, phase: "done", working: "", preview: "", drafting: false, step: null, job: "", ...more };
 }
 
-// Events that say nothing to the stage leave the state as it is; so do those of a sentence that is being cancelled.
+// Return the state after an event. Unknown events change nothing, nor do most events of a sentence being cancelled.
 export function next(state, event) {
   if (state.phase === "cancelling" && !["failed", "done", "kept"].includes(event.event)) return state;
   return STEPS[event.event]?.(state, event) ?? state;

@@ -1,4 +1,4 @@
-// Draws the session: its state comes in; the picture, the words, what goes on and what may be done go out.
+// Draws the session's state: the picture, the words, the progress and the actions.
 
 import * as api from "./api.js";
 import { $, announce, button, el, link, setText, show } from "./dom.js";
@@ -9,7 +9,7 @@ import { t } from "./strings.js";
 export class Stage {
   #work;
 
-  // `work` does what is asked for; `hint` gives the line below the button when nothing goes on.
+  // `work` carries out actions; `hint` returns the line below the button while nothing happens.
   constructor(session, work, hint) {
     this.#work = work;
     this.hint = hint;
@@ -68,7 +68,7 @@ export class Stage {
   }
 
   #notes({ notes, error }) {
-    const last = new Map(notes.map(({ hint }, index) => [hint, index])); // the same hint is told once
+    const last = new Map(notes.map(({ hint }, index) => [hint, index])); // the same hint is shown once
     const line = (text, hint, className) => el("li", { className }, el("p", {}, text), command(hint));
     const lines = notes.map(({ text, hint }, index) => line(text, last.get(hint) === index ? hint : ""));
     if (error) lines.unshift(line(error.message, error.hint, "error"));
@@ -120,7 +120,7 @@ export class Stage {
     $("batch").replaceChildren(...batch.map(small));
   }
 
-  // The button that had the focus may be hidden now: its place keeps it.
+  // If the focused button is hidden now, focus the one in its place.
   #focus({ phase, words }, before) {
     if (phase === "confirming") {
       $("confirm-words").value = words;
@@ -140,7 +140,7 @@ function setSource(image, source) {
   else image.removeAttribute("src");
 }
 
-// One line that tells what goes on.
+// Describe what is happening in one line.
 function happening({ phase, step, position, working, microphone, drafting, shown, error, batch }) {
   if (drafting && phase === "listening") return t.drafting;
   const lines = {
@@ -158,9 +158,9 @@ function happening({ phase, step, position, working, microphone, drafting, shown
   return lines[phase] ?? (phase === "done" && batch.length && paint && !error ? t.painted(paint) : "");
 }
 
-// Words are told once they are final: told while they grow, a screen reader would talk into the microphone.
+// Announce words only once they are final: read aloud earlier, they would be picked up by the microphone.
 function speak(state, before, { event }) {
-  if (state === before) return; // what comes of a sentence that is being cancelled
+  if (state === before) return; // events of a sentence that is being cancelled
   if (event === "heard") announce(t.heardLive(state.words));
   else if (event === "confirm") announce(t.confirmLive);
   else if (event === "note") announce(state.notes.at(-1).text);

@@ -1,20 +1,20 @@
-// The engines at a glance: GET /v1/status comes in while the page can be seen; a chip, a sheet and a banner go out.
+// The engines' states: polls GET /v1/status while the page is visible, and draws a chip, a dialog and a banner.
 
 import * as api from "./api.js";
 import { $, el, round, setText, show } from "./dom.js";
 import { command } from "./notices.js";
 import { t } from "./strings.js";
 
-const OFTEN = 1_500; // milliseconds, while something goes on
-const SELDOM = 4_000;
+const FAST = 1_500; // milliseconds between polls while an engine works
+const SLOW = 4_000;
 
 export class Status {
   #timer = 0;
-  #told = ""; // what was drawn last
+  #drawn = ""; // the status drawn last
   #onChoices;
   latest = null;
 
-  // `onChoices` is told what there is to choose from, each time that changes.
+  // `onChoices` is called with the choices when the status has changed.
   constructor(onChoices) {
     this.#onChoices = onChoices;
     document.addEventListener("visibilitychange", () => this.look());
@@ -33,14 +33,14 @@ export class Status {
     }
     this.#draw(status);
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.look(), ["busy", "loading"].includes(summary(status)) ? OFTEN : SELDOM);
+    this.#timer = setTimeout(() => this.look(), ["busy", "loading"].includes(summary(status)) ? FAST : SLOW);
   }
 
   #draw(status) {
     this.latest = status;
-    const told = JSON.stringify(status);
-    if (told === this.#told) return;
-    this.#told = told;
+    const drawn = JSON.stringify(status);
+    if (drawn === this.#drawn) return;
+    this.#drawn = drawn;
     const kind = summary(status);
     const waiting = status?.jobs.waiting ? ` · ${t.waitingJobs(status.jobs.waiting)}` : "";
     const demo = status && Object.values(status.engines).some((each) => each.demo) ? ` · ${t.demoModel}` : "";
@@ -67,14 +67,14 @@ export class Status {
     if (focused) close.focus();
   }
 
-  // Where an engine has no model at all nothing can be painted: that is told where it will be seen.
+  // Without a model nothing can be painted, which a banner says.
   #banner(status) {
     $("notices").querySelector(".banner")?.remove();
     const [name, missing] = Object.entries(status?.engines ?? {}).find(([, each]) => each.state === "missing") ?? [];
     if (status && !missing) return;
     const text = status ? t.missingBanner(t.engines[name]) : t.away;
-    const told = el("div", {}, el("p", {}, text), command(status ? missing.hint : t.awayHint));
-    $("notices").prepend(el("div", { className: "notice banner", role: "group", "aria-label": text }, told));
+    const content = el("div", {}, el("p", {}, text), command(status ? missing.hint : t.awayHint));
+    $("notices").prepend(el("div", { className: "notice banner", role: "group", "aria-label": text }, content));
   }
 }
 
@@ -88,7 +88,7 @@ function engine([name, { model, demo, state, waiting, hint }]) {
     demo && el("p", { className: "quiet" }, t.demoModelMeans), command(hint));
 }
 
-// One word for both engines: the one that says most.
+// One word for all engines: the state that matters most.
 function summary(status) {
   if (!status) return "away";
   const states = Object.values(status.engines).map((each) => each.state);

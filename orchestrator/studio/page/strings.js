@@ -1,10 +1,10 @@
-// Every word that the page says. Nothing comes in; `t` goes out: texts, and functions where a text has a gap.
+// All texts of the page: strings, and functions for texts with a gap.
 
 const many = (count, one, more) => `${count} ${count === 1 ? one : more}`;
 const seconds = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)} s`;
 
 export const t = {
-  // the frame
+  // The frame
   name: "Audio to Image",
   skip: "Skip to the content",
   views: "Views",
@@ -13,14 +13,14 @@ export const t = {
   demo: "Demo mode",
   leaveDemo: "Leave demo mode",
   theme: "Colours",
-  themes: { auto: "Colours: as the system", light: "Colours: light", dark: "Colours: dark" },
+  themes: { auto: "Colours: as in the system", light: "Colours: light", dark: "Colours: dark" },
   close: "Close",
   dismiss: "Dismiss",
   copy: "Copy",
   copied: "Copied",
   seconds,
 
-  // the studio
+  // The studio
   motto: "Say it, see it.",
   invitation: "Hold the button and say what you want to see.",
   examplesTitle: "Or try one of these",
@@ -32,7 +32,7 @@ export const t = {
   talk: "Talk",
   holdToTalk: "Hold to talk, or tap",
   orSpace: "Hold to talk, or hold the space bar",
-  letGo: "Let go when you are done, or pause",
+  letGo: "Release when you are done, or pause",
   tapAgain: "Tap again when you are done, or pause",
   cancel: "Cancel",
   cancelling: "Stopping …",
@@ -46,29 +46,29 @@ export const t = {
   options: "How to paint",
   change: "Change it",
   changing: (prompt) => `Changing “${prompt}”`,
-  stopChanging: "Stop changing it: paint new pictures",
+  stopChanging: "Stop changing this picture",
   again: "Again",
   repaint: "Repaint",
   details: "Details",
   download: "Download",
-  downloadBare: "Download without its recipe",
+  downloadBare: "Download without the recipe",
   remove: "Remove",
   undo: "Undo",
   removed: "Removed.",
-  restored: "It is back.",
+  restored: "Restored.",
   batch: "The pictures of this request",
   nth: (number, prompt) => `Picture ${number}: ${prompt}`,
 
-  // what is going on
+  // Progress
   opening: "One moment …",
   speak: "Speak now",
-  listeningElsewhere: "Speak now, into the microphone of the machine that serves this page",
+  listeningElsewhere: "Speak now, into the server's microphone",
   hearing: "Understanding …",
   waiting: (position) => (position ? `Waiting: ${many(position, "job", "jobs")} before this one` : "Waiting …"),
   working: (what) => `${what[0].toUpperCase()}${what.slice(1)} …`,
   step: (index, steps) => `Step ${index} of ${steps}`,
   stepOf: (index, steps, number, count) => `Picture ${number} of ${count}, step ${index} of ${steps}`,
-  drafting: "A first idea, while you speak",
+  drafting: "A draft while you speak",
   progress: "Painting",
   painted: (value) => `Painted in ${seconds(value)}`,
   paintedLive: (prompt) => `The picture is painted: ${prompt}`,
@@ -78,49 +78,48 @@ export const t = {
   leftOut: "left out",
   cancelled: "Stopped. Nothing was kept.",
 
-  // microphones
-  serverMicrophone: "Records with the microphone of the machine that serves this page",
+  // Microphones
+  serverMicrophone: "Uses the server's microphone",
   serverMicrophoneWhy: {
     insecure:
-      "A browser gives its microphone only to https or localhost, so the button records with the microphone of the " +
-      "machine that serves this page.",
+      "Browsers allow the microphone only on https and localhost, so the button uses the microphone of the machine " +
+      "that serves this page.",
     refused:
-      "This browser gives no microphone, so the button now records with the microphone of the machine that serves " +
+      "This browser did not allow the microphone, so the button now uses the microphone of the machine that serves " +
       "this page. Hold it again to talk.",
   },
 
-  // how to paint
+  // Options
   microphone: "Microphone",
-  microphones: { page: "This browser's", server: "The serving machine's" },
+  microphones: { page: "This browser's", server: "The server's" },
   count: "Pictures",
   steps: "Steps",
   guidance: "Guidance",
   seed: "Seed",
-  seedAny: "a new one each time",
   negative: "Leave out",
-  negativeExample: "clouds, people",
+  placeholders: { seed: "a new one each time", negative: "clouds, people" },
   model: "Picture model",
   sampler: "Sampler",
   spacing: "Spacing of steps",
   speechModel: "Speech model",
   language: "Language spoken",
-  strength: "How far a change may go",
-  itsOwn: (value) => `${value} (as usual)`,
-  byItself: "found out by itself",
-  modelsOwn: "as usual",
+  strength: "Strength of changes",
+  itsOwn: (value) => `${value} (default)`,
+  byItself: "detected automatically",
+  modelsOwn: "default",
   less: "little",
   more: "much",
-  reset: "Back to the model's own",
+  reset: "Reset to the defaults",
   done: "Done",
   reuse: "Reuse settings",
-  useThese: "Paint the next ones like this",
-  usingThese: "The next pictures are painted with this one's settings.",
+  useThese: "Use these settings for the next pictures",
+  usingThese: "The next pictures will use these settings.",
 
-  // the engines
+  // Engines
   status: "Engines",
   engines: { speech: "Hearing", picture: "Painting" },
   states: { cold: "asleep", loading: "loading", warm: "ready", busy: "working", missing: "missing" },
-  stateHints: { cold: "wakes with the first picture" },
+  stateHints: { cold: "loads with the first picture" },
   chip: {
     ready: "Ready", asleep: "Asleep", loading: "Loading", busy: "Working", missing: "No model", away: "Not running",
   },
@@ -128,34 +127,34 @@ export const t = {
   waitingJobs: (count) => `${count} waiting`,
   queue: (running, waiting, most) => `${many(running, "job", "jobs")} running, ${waiting} waiting, ${most} at most`,
   demoModel: "demo model",
-  demoModelMeans: "A small model stands in for the full one: it knows a small world only.",
+  demoModelMeans: "A small model in place of the full one: it knows only a few things.",
   missingBanner: (engine) => `There is no model for ${engine.toLowerCase()}.`,
-  away: "The studio does not answer.",
+  away: "The studio is not responding.",
   awayHint: "audio-to-image serve",
   connectionLost: "The connection to the studio was lost.",
 
-  // the gallery
+  // The gallery
   search: "Search",
   searchPlaceholder: "Search what was said",
   found: (count, more, words) => {
     const shown = more ? `${count}+` : count;
     return words ? `${shown} found for “${words}”` : many(shown, "picture", "pictures");
   },
-  nothingFound: (words) => `No picture has the words “${words}”.`,
+  nothingFound: (words) => `No picture matches “${words}”.`,
   nothingYet: "Every picture you paint is kept here.",
   firstOne: "Paint the first one",
   showMore: "Show more",
-  showingMore: "Looking for more …",
+  showingMore: "Loading …",
   today: "Today",
   yesterday: "Yesterday",
 
-  // a picture's page
+  // A picture's page
   picture: "Picture",
   newer: "Newer picture",
   older: "Older picture",
   heard: "Heard",
-  nothingRemoved: "The filter took nothing from it.",
-  filterRemoved: "The filter took out:",
+  nothingRemoved: "The filter removed nothing.",
+  filterRemoved: "The filter removed:",
   typed: "These words were typed.",
   recipe: "Recipe",
   made: "Made",
@@ -164,7 +163,7 @@ export const t = {
   hearer: "Heard with",
   from: "Painted from",
   fromFile: "a file",
-  timings: "Time it took",
+  timings: "Timings",
   stages: { hear: "hearing", load: "loading", paint: "painting" },
   noPicture: "There is no such picture.",
   toGallery: "To the gallery",
@@ -172,7 +171,7 @@ export const t = {
   againHelp: "The same words, a new seed",
   changeHelp: "Say or type what should be different",
 
-  // what was cut short
+  // Interrupted jobs
   lost: (words) =>
     words
       ? `The studio stopped before this was painted: “${words}”`

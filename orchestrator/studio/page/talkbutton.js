@@ -1,12 +1,12 @@
-// The big button and the space bar: presses come in; `begin` and `finish` are called. Held, it listens while held; a
-// short press begins and the next one ends (or silence does), which is also how a screen reader's click works.
+// The talk button and the space bar: call `begin` and `finish`. While held, it listens; after a short press it listens
+// until the next press or a silence, which is also how a screen reader's click works.
 
 const HELD = 450; // milliseconds
 
 export class TalkButton {
   #begin;
   #finish;
-  #listening; // () => is a sentence being heard
+  #listening; // () => whether a sentence is being recorded
   #since = 0; // when the press began; 0: not pressed
   #begun = false; // by this press
 
@@ -22,10 +22,10 @@ export class TalkButton {
     element.addEventListener("pointerup", () => this.release());
     element.addEventListener("pointercancel", () => this.release());
     element.addEventListener("contextmenu", (event) => event.preventDefault());
-    element.addEventListener("click", (event) => event.detail === 0 && this.#tap()); // no pointer made this click
+    element.addEventListener("click", (event) => event.detail === 0 && this.#tap()); // not from a pointer
   }
 
-  // Keys come from the whole document: `mine` tells whether one is meant for talking.
+  // Listen for keys in the whole document; `mine` returns whether a key is meant for this button.
   keys(mine) {
     document.addEventListener("keydown", (event) => {
       if (!isKey(event) || !mine(event)) return;

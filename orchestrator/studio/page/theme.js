@@ -1,8 +1,8 @@
-// Sets the colours before anything is drawn: a plain script, for modules run too late. What was chosen comes in from
-// localStorage (auto, light or dark); <html data-theme> goes out.
+// Sets <html data-theme> to the stored choice (auto, light or dark) before anything is drawn: a plain script, because
+// modules run too late.
 
 try {
   document.documentElement.dataset.theme = localStorage.getItem("theme") || "auto";
 } catch {
-  document.documentElement.dataset.theme = "auto"; // storage may be refused
+  document.documentElement.dataset.theme = "auto"; // storage may be blocked
 }

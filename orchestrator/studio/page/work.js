@@ -1,4 +1,4 @@
-// Talking and painting: what a person asks for comes in; the studio is asked, and what it tells goes to the session.
+// Talking and painting: sends requests to the studio, and passes its events to the session.
 
 import * as api from "./api.js";
 import { Conversation } from "./conversation.js";
@@ -6,14 +6,14 @@ import { Microphone, Refused, barred } from "./microphone.js";
 import { busy } from "./session.js";
 import { t } from "./strings.js";
 
-const PATIENCE = 4_000; // milliseconds that a cancelled sentence may take to end
+const PATIENCE = 4_000; // milliseconds to wait for a cancelled sentence to end
 
 export class Work {
   #session;
   #options; // {fields, confirm, microphone, refused}
-  #conversation = new Conversation((event) => this.#told(event));
+  #conversation = new Conversation((event) => this.#receive(event));
   #microphone = null;
-  #request = null; // of what is asked by HTTP
+  #request = null; // the AbortController of an HTTP request
   #last = ""; // the conversation's last picture
   #onLevel;
 
@@ -23,7 +23,7 @@ export class Work {
     this.#onLevel = onLevel;
   }
 
-  // Begin a sentence.
+  // Start a sentence.
   async talk() {
     if (busy(this.#session.state)) return;
     const { fields, confirm, microphone } = this.#options;
@@ -35,11 +35,11 @@ export class Work {
       if (!(error instanceof Refused)) throw error;
       return this.#refused();
     }
-    if (this.#session.state.phase !== "opening") return; // cancelled while the browser asked
-    await this.#conversation.listen({ microphone: where, confirm, ...this.#towards(), ...fields });
+    if (this.#session.state.phase !== "opening") return; // cancelled while the browser asked for permission
+    await this.#conversation.listen({ microphone: where, confirm, ...this.#reference(), ...fields });
   }
 
-  // End the sentence. Before its first sound there is nothing to end: a button that was let go too early listens on.
+  // End the sentence. Before its first sound there is nothing to end: a button released too early keeps listening.
   async finish() {
     if (this.#session.state.phase !== "listening") return;
     this.#session.tell({ event: "recorded" });
@@ -52,7 +52,7 @@ export class Work {
     this.#conversation.paint(words);
   }
 
-  // Words that were typed.
+  // Paint words that were typed.
   write(prompt) {
     const { change } = this.#session.state;
     return this.#ask({ ...this.#options.fields, prompt, ...(change && { refine: change.id }) }, prompt);
@@ -76,9 +76,9 @@ export class Work {
     setTimeout(() => this.#session.state.phase === "cancelling" && this.#conversation.leave(), PATIENCE);
   }
 
-  // Which picture the words are about: "make it night" changes the one on the stage, which the conversation knows if it
-  // is its own last one; where a picture is being changed, all words do.
-  #towards() {
+  // The picture that the words refer to: "make it night" changes the one on the stage. The conversation already knows
+  // it if it painted it last. While a picture is being changed, all words change it.
+  #reference() {
     const { change, shown } = this.#session.state;
     const about = (change ?? shown)?.id;
     return { ...(about && about !== this.#last && { refine: about }), ...(change && { image: change.id }) };
@@ -113,7 +113,7 @@ export class Work {
     this.#onLevel(null);
   }
 
-  // Without the browser's microphone the machine's own is the next best: said first, used when asked again.
+  // Without the browser's microphone the server's is used: this says so, the next press uses it.
   #refused() {
     this.#microphone = null;
     this.#options.refused();
@@ -121,12 +121,12 @@ export class Work {
     this.#session.tell({ event: "note", text: t.serverMicrophoneWhy.refused, hint: "" });
   }
 
-  #told(event) {
+  #receive(event) {
     if (event.event === "level") {
       if (this.#session.state.microphone === "server") this.#onLevel(event.level);
       return;
     }
-    if (event.event === "opened" && this.#microphone) return; // our own first sound tells it
+    if (event.event === "opened" && this.#microphone) return; // the first sound from this page has set it
     if (["recorded", "done", "failed"].includes(event.event)) this.#silence();
     if (event.event === "kept") this.#last = event.picture.id;
     if (event.event === "failed" && event.code === "away") this.#last = "";

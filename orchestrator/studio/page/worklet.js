@@ -1,5 +1,5 @@
-// Runs beside the page on the sound's own thread: blocks of 128 float samples at the context's rate come in; pieces of
-// 16-bit samples at 16 kHz, 80 ms each, go out as {samples, level}, the level in decibels below full scale.
+// Runs on the audio thread: converts blocks of 128 float samples at the context's rate to pieces of 16-bit samples at
+// 16 kHz, 80 ms each, posted as {samples, level, last}, the level in decibels below full scale.
 
 const RATE = 16_000;
 const PIECE = 1_280;
@@ -10,8 +10,8 @@ class Microphone extends AudioWorkletProcessor {
     this.piece = new Int16Array(PIECE);
     this.filled = 0;
     this.squares = 0;
-    this.step = sampleRate / RATE; // input samples to one of ours
-    this.covered = 0; // how much of the one being made has been averaged
+    this.step = sampleRate / RATE; // input samples per output sample
+    this.covered = 0; // how much input the current output sample has averaged
     this.sum = 0;
     this.port.onmessage = () => this.flush(true);
   }
@@ -21,7 +21,7 @@ class Microphone extends AudioWorkletProcessor {
     return true;
   }
 
-  // Each of our samples is the mean of the input it covers: at 16 kHz that is the input itself.
+  // Each output sample is the mean of the input it covers: at 16 kHz that is the input itself.
   resample(sample) {
     let left = 1;
     while (this.covered + left >= this.step) {
