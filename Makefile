@@ -23,11 +23,11 @@ help:  ## List the targets
 demo: $(BIN)/installed  ## Set up, and turn a recording that ships with the project into a picture
 	@$(BIN)/audio-to-image picture --seed 11 models/demo/recordings/01.wav
 
-# What needs torch to be checked (`orchestrator/convert`) is left to `make check`.
+# The types of `orchestrator/convert`, which needs torch, and of what is not the program are left to `make check`.
 quick: $(BIN)/installed-for-quick  ## The inner loop: lint, types and the tests marked quick, about a minute
 	$(BIN)/ruff format --check $(PYTHON_FILES)
 	$(BIN)/ruff check $(PYTHON_FILES)
-	$(BIN)/mypy --exclude '^orchestrator/convert/' --follow-imports silent --cache-dir .mypy_cache/quick
+	$(BIN)/mypy --exclude '^orchestrator/convert/' --follow-imports silent --cache-dir .mypy_cache/quick orchestrator
 	$(BIN)/python -m pytest -q -m quick $(QUICK_TESTS)
 
 coverage: $(BIN)/installed-for-quick  ## Show what the quick tests reach
