@@ -113,7 +113,9 @@ def test_progress_is_no_more_frequent_than_a_person_can_read(
     assert len(fetching(get(settings))) == 2  # the first, and the whole
 
 
-def test_a_file_longer_than_listed_is_not_read_to_its_end(hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_longer_than_listed_is_not_read_to_its_end(
+    hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(progress, "TELL_SECONDS", 0.0)
     hub.served["on/unet.onnx"] = LARGE * 100
     happened: list[Event] = []

@@ -234,9 +234,7 @@ def test_nothing_on_standard_input_is_misuse(tmp_path: Path, monkeypatch: pytest
     assert list(tmp_path.glob("stdin-*")) == []
 
 
-def test_standard_input_on_a_full_disk_is_one_line_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_standard_input_on_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     folder = small_disk(tmp_path)
     try:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(bytes(1_000_000))))
