@@ -47,7 +47,7 @@ def test_other_tools_read_the_parameters(tmp_path: Path) -> None:
     recipe = replace(PLAIN, negative="fog", spacing="karras", model="sd-2.1, base", model_digest="0123456789abcdef")
     png.write_png(tmp_path / "picture.png", PIXELS, recipe)
     with Image.open(tmp_path / "picture.png") as image:
-        assert image.text["parameters"].splitlines() == [
+        assert image.info["parameters"].splitlines() == [
             "a red house by the sea",
             "Negative prompt: fog",
             "Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.5, Seed: 7, Size: 512x512, "
@@ -59,7 +59,7 @@ def test_a_bare_picture_has_no_recipe(tmp_path: Path) -> None:
     path = tmp_path / "bare.png"
     path.write_bytes(png.to_png(PIXELS, None))
     with Image.open(path) as image:
-        assert image.text == {}
+        assert image.info == {}
     assert png.read_png(path) is None
 
 

@@ -143,7 +143,7 @@ def test_a_playlist_in_disguise_makes_no_connection(tmp_path: Path):
 def test_ffmpeg_may_open_files_only(recording: Path, monkeypatch: pytest.MonkeyPatch):
     started: list[list[str]] = []
     start = shell.start
-    monkeypatch.setattr(shell, "start", lambda arguments: started.append(arguments) or start(arguments))
+    monkeypatch.setattr(shell, "start", lambda arguments: started.append(arguments) or start(arguments))  # type: ignore[func-returns-value]
     everything(recording)
     (arguments,) = started
     assert arguments[arguments.index("-protocol_whitelist") + 1] == "file"
@@ -193,7 +193,7 @@ def test_stopping_to_read_ends_ffmpeg(tmp_path: Path):
     sound.write_wav(path, [noise(60.0)])
     blocks = sound.read(path)
     next(blocks)
-    blocks.close()
+    blocks.close()  # type: ignore[attr-defined]  # it is a generator
     tasks = (task / "children" for task in Path("/proc/self/task").iterdir())
     names = [Path(f"/proc/{child}/comm").read_text() for task in tasks for child in task.read_text().split()]
     assert not any("ffmpeg" in name for name in names)

@@ -28,7 +28,7 @@ def one_thread() -> None:
 
 @pytest.fixture
 def synthesisers() -> None:
-    """Skip a test that speaks where a synthesiser or one of its voices is missing."""
+    """Skip a test that speaks if a synthesiser or one of its voices is missing."""
     from training.demo.speech.voices import FESTIVAL_VOICES, UNSEEN
 
     missing = [name for name in ("espeak-ng", "flite", "festival") if not shutil.which(name)]

@@ -12,8 +12,10 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,6 +59,11 @@ def fails(error: Exception) -> Callable[..., object]:
         raise error
 
     return fail
+
+
+def _any(**attributes: object) -> Any:
+    """Return an object that stands in for any type."""
+    return SimpleNamespace(**attributes)
 
 
 def test_missing_and_unreadable_models(tmp_path: Path, monkeypatch: Patch) -> None:
@@ -155,11 +162,11 @@ def test_programs_that_do_not_start_or_do_not_answer() -> None:
 
 def test_engines_that_have_gone(tmp_path: Path) -> None:
     for act in (Elsewhere.finish, lambda engine: engine._send("a question")):
-        raises("engine is not there", lambda act=act: act(Elsewhere(Opening(name="speech", path="no:where"))))
+        raises("engine is not there", partial(act, Elsewhere(Opening(name="speech", path="no:where"))))
     with pytest.raises(AudioToImageError, match="there is no engine"):
         raise Elsewhere(Opening(name="speech", path="no:where"))._death()
     with socket.socket(socket.AF_UNIX) as connected:
-        served = Served("speech", connected, Greeting(**{each.name: "" for each in fields(Greeting)}))
+        served = Served("speech", connected, _any(**{each.name: "" for each in fields(Greeting)}))
         raises("that held the speech engine ended", lambda: _raise(served.death()))
         served.leave()
     (tmp_path / "open").mkdir(mode=0o777)
@@ -213,9 +220,9 @@ def test_models_that_cannot_be_converted(tmp_path: Path) -> None:
     raises("more than words and a square", lambda: source._check_shapes(tmp_path, configs))
     (tmp_path / "tokenizer").mkdir()
     (tmp_path / "tokenizer" / tokenizer.WHOLE).write_text('{"model": 1}')
-    raises("holds no byte pairs", lambda: tokenizer.write(SimpleNamespace(folder=tmp_path), tmp_path))
+    raises("holds no byte pairs", lambda: tokenizer.write(_any(folder=tmp_path), tmp_path))
     patched = {"encoder_type": "patch", "patch_size": 8, "latent_channels": 4}
-    broken = SimpleNamespace(folder=tmp_path, configs={"vae": patched}, variant=lambda _: None)
+    broken = _any(folder=tmp_path, configs={"vae": patched}, variant=lambda _: None)
     raises("cannot read the vae", lambda: graphs.autoencoder(broken))
     raises("cannot read the unet", lambda: graphs._load(AutoencoderKL, broken, "unet"))
 
@@ -224,7 +231,7 @@ def test_a_server_that_cannot_listen_and_a_file_that_is_too_large(tmp_path: Path
     raises("there is no port", lambda: _raise(_unbound(Settings(port=70_000), OverflowError())), Misuse)
     nowhere = OSError(99, "Cannot assign requested address")
     raises("cannot listen on 192.0.2.1", lambda: _raise(_unbound(Settings(host="192.0.2.1"), nowhere)), Misuse)
-    upload = SimpleNamespace(file=io.BytesIO(bytes(100)))
+    upload = _any(file=io.BytesIO(bytes(100)))
     raises("larger than 10 bytes", lambda: asked._store(upload, tmp_path / "upload", 10), Misuse)
     assert not list(tmp_path.glob("upload*"))
     raises("unknown field, 'nose'", lambda: preferences.changed(Settings(), {"nose": 1}, "the request"), Misuse)

@@ -76,7 +76,7 @@ sys.exit(any(os.waitpid(child, 0)[1] for child in children))
 
 
 def crowd(gallery: Gallery, processes: int, each: int, *before: str) -> None:
-    command = [*before, sys.executable, "-c", CROWD, gallery.folder, str(processes), str(each)]
+    command = [*before, sys.executable, "-c", CROWD, str(gallery.folder), str(processes), str(each)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

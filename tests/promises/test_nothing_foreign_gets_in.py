@@ -60,7 +60,7 @@ def damaged(content: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:
 def containers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder, tone = tmp_path_factory.mktemp("containers"), "sine=frequency=440:duration=0.3"
     for name, options in CONTAINERS.items():
-        command = [shell.ffmpeg(), "-v", "error", "-f", "lavfi", "-i", tone, *options, folder / f"sound.{name}"]
+        command = [shell.ffmpeg(), "-v", "error", "-f", "lavfi", "-i", tone, *options, str(folder / f"sound.{name}")]
         subprocess.run(command, check=True)
     return {name: (folder / f"sound.{name}").read_bytes() for name in CONTAINERS}
 

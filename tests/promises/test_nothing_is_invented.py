@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -64,9 +65,7 @@ def test_words_found_in_small_crowds_are_counted(line: Line, tmp_path: Path, rec
     for speakers in CROWDS:
         for number in range(repetitions(1, 20)):
             path = tmp_path / "crowd.wav"
-            write_wav(
-                path, [sound(f"crowd {speakers}", number, lambda length, chance, n=speakers: babble(length, chance, n))]
-            )
+            write_wav(path, [sound(f"crowd {speakers}", number, partial(babble, speakers=speakers))])
             painted[speakers] += not refused(line, path)
     shares = ", ".join(f"{speakers} voices {painted[speakers]}" for speakers in CROWDS)
     record_property("seen", f"words in so many of {repetitions(1, 20)} crowds each: {shares}")

@@ -102,24 +102,6 @@ ENGINE = closed(
         "hint": TEXT,
     }
 )
-STATUS = closed(
-    {
-        "version": TEXT,
-        "engines": closed({kind: named("Engine") for kind in catalogue.load().roles}),
-        "listening": {"type": "boolean"},
-        "jobs": closed({"running": WHOLE, "waiting": WHOLE, "most": WHOLE}),
-        "choices": {
-            "type": "object",
-            "properties": {
-                **{name: listed(TEXT) for name in ("samplers", "spacings", "models", "speech_models", "languages")},
-                "painting": {"type": "object", "description": "The schema of each choice of how to paint."},
-                "defaults": {"type": "object", "description": "The values of choices that a request leaves out."},
-            },
-            "required": ["samplers", "spacings", "models", "speech_models", "languages", "painting", "defaults"],
-        },
-        "limits": {"type": "object", "additionalProperties": NUMBER},
-    }
-)
 ERROR = closed(
     {
         "error": closed(
@@ -171,7 +153,7 @@ def components() -> dict[str, Schema]:
         "Failure": FAILURE,
         "Job": JOB,
         "Engine": ENGINE,
-        "Status": STATUS,
+        "Status": _status(),
         "Model": MODEL,
         "Images": IMAGES,
         "Transcript": TRANSCRIPT,
@@ -193,3 +175,24 @@ def _image_wish() -> dict[str, Schema]:
         **fields(images.OURS),
         **{name: {"enum": [*values, None]} if values else {} for name, values in images.PLAIN.items()},
     }
+
+
+def _status() -> Schema:
+    return closed(
+        {
+            "version": TEXT,
+            "engines": closed({kind: named("Engine") for kind in catalogue.load().roles}),
+            "listening": {"type": "boolean"},
+            "jobs": closed({"running": WHOLE, "waiting": WHOLE, "most": WHOLE}),
+            "choices": {
+                "type": "object",
+                "properties": {
+                    **{name: listed(TEXT) for name in ("samplers", "spacings", "models", "speech_models", "languages")},
+                    "painting": {"type": "object", "description": "The schema of each choice of how to paint."},
+                    "defaults": {"type": "object", "description": "The values of choices that a request leaves out."},
+                },
+                "required": ["samplers", "spacings", "models", "speech_models", "languages", "painting", "defaults"],
+            },
+            "limits": {"type": "object", "additionalProperties": NUMBER},
+        }
+    )
