@@ -19,7 +19,7 @@ from orchestrator.catalogue import UNKNOWN, Model, seen
 from orchestrator.catalogue.seen import File, Seen
 from orchestrator.errors import Misuse, ModelMissing
 from orchestrator.fetch import bundle
-from orchestrator.settings import Settings
+from orchestrator.settings import Settings, override
 
 pytestmark = pytest.mark.quick
 
@@ -158,7 +158,7 @@ def test_a_folder_of_graphs_is_opened_at_its_unet(settings: Settings) -> None:
 def test_a_model_asked_for_by_name_that_is_missing_exits_4(settings: Settings, name: str) -> None:
     kind = "picture" if name.startswith("sd") else "speech"
     with pytest.raises(ModelMissing) as caught:
-        catalogue.choose(kind, replace(settings, **dict[str, Any]({catalogue.load().roles[kind].setting: name})))
+        catalogue.choose(kind, override(settings, {catalogue.load().roles[kind].setting: name}, "the test"))
     assert caught.value.exit_code == 4
     assert caught.value.hint == (
         "audio-to-image models list" if name == "dragon" else f"audio-to-image models get {name}"

@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import hub as local
 import pytest
@@ -161,7 +162,7 @@ def test_stopping_to_iterate_stops_the_work_and_keeps_what_came(hub: Hub, settin
     hub.block_pause = 0.005
     coming = fetch.get(MODEL, settings)
     assert any(isinstance(event, Working) and event.done for event in coming)
-    coming.close()  # type: ignore[attr-defined]  # it is a generator
+    cast(Generator[Event], coming).close()
     part = settings.models / ".boat.part/fetched/on/unet.onnx.part"
     assert 0 < part.stat().st_size < len(LARGE)
     get(settings)
@@ -490,6 +491,7 @@ def test_the_demo_models_are_not_fetched(settings: Settings) -> None:
 CHILD = """
 import sys
 from pathlib import Path
+from typing import cast
 sys.path.insert(0, sys.argv[2])
 from hub import MODEL
 from orchestrator import fetch

@@ -261,8 +261,13 @@ def test_reading_the_gallery_does_not_change_its_folder(gallery: Gallery) -> Non
 
 def test_a_source_is_decoded_once_for_all_its_pictures(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
     source = gallery.find_source(keep(gallery).id[:8])
-    read, count = png.read_pixels, []
-    monkeypatch.setattr(png, "read_pixels", lambda path: count.append(path) or read(path))  # type: ignore[func-returns-value]
+    read, count = png.read_pixels, list[Path]()
+
+    def counted(path: Path) -> object:
+        count.append(path)
+        return read(path)
+
+    monkeypatch.setattr(png, "read_pixels", counted)
     for _ in range(3):
         kept = gallery.keep(source.pixels, replace(PLAIN, strength=0.5), source=source)
         assert (kept.recipe.parent, kept.recipe.image) == (source.parent, "")
