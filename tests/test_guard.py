@@ -29,6 +29,10 @@ async def page(request: Request) -> PlainTextResponse:
     return PlainTextResponse("page")
 
 
+async def large(request: Request) -> PlainTextResponse:
+    return PlainTextResponse("x" * 40_000)
+
+
 async def count(request: Request) -> PlainTextResponse:
     return PlainTextResponse(str(len(await request.body())))
 
@@ -72,6 +76,7 @@ async def torrent(websocket: WebSocket) -> None:
 def small() -> Starlette:
     routes = [
         Route("/", page, methods=["GET", "POST"]),
+        Route("/large", large),
         Route("/count", count, methods=["POST"]),
         Route("/form", form, methods=["POST"]),
         Route("/flood", flood),
