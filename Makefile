@@ -10,16 +10,32 @@ INSTALL := VIRTUAL_ENV=.venv $(UV) pip install
 else
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 endif
-SHELL_FILES := pipeline.sh shortcut_install.sh .ci/run tests/system.sh
-PYTHON_FILES := orchestrator tests bench models download_model.py remove_parentheses.py
+SHELL_FILES := pipeline.sh shortcut_install.sh .ci/run tests/system.sh tests/lock.sh tests/release.sh
+PYTHON_FILES := orchestrator training tests bench models download_model.py remove_parentheses.py
 
-.PHONY: help demo test check format lock convert demo-models bench load promises soak clean
+QUICK_TESTS = $(shell grep -l 'mark\.quick' tests/test_*.py)
+
+.PHONY: help demo quick coverage release test check format lock convert demo-models bench load promises soak clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 demo: $(BIN)/installed  ## Set up, and turn a recording that ships with the project into a picture
 	@$(BIN)/audio-to-image picture --seed 11 models/demo/recordings/01.wav
+
+# What needs torch to be checked (`orchestrator/convert`) is left to `make check`.
+quick: $(BIN)/installed-for-quick  ## The inner loop: lint, types and the tests marked quick, about a minute
+	$(BIN)/ruff format --check $(PYTHON_FILES)
+	$(BIN)/ruff check $(PYTHON_FILES)
+	$(BIN)/mypy --exclude '^orchestrator/convert/' --follow-imports silent --cache-dir .mypy_cache/quick
+	$(BIN)/python -m pytest -q -m quick $(QUICK_TESTS)
+
+coverage: $(BIN)/installed-for-quick  ## Show what the quick tests reach
+	$(BIN)/coverage run -m pytest -q -m quick $(QUICK_TESTS)
+	$(BIN)/coverage report
+
+release:  ## Build sdist and wheel into dist, and try the wheel in an empty environment
+	PYTHON=$(PYTHON) sh tests/release.sh dist
 
 test: $(BIN)/installed-for-tests check  ## Set up what the tests need; lint, types, shell checks and the whole suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -40,8 +56,8 @@ lock:  ## Remake requirements.lock (needs uv)
 
 convert: $(BIN)/installed-for-tests  ## Set up what `models convert` needs
 
-demo-models: $(BIN)/installed-for-tests  ## Make the demo models anew, from nothing (hours; QUICK=1: minutes, at toy size)
-	$(BIN)/python models/demo/recipe/make.py $(if $(QUICK),--quick)
+demo-models: $(BIN)/installed-for-tests  ## Train the demo models from nothing (hours; QUICK=1: minutes, at toy size)
+	$(BIN)/python -m training.demo.make $(if $(QUICK),--quick)
 
 bench: $(BIN)/installed-for-tests  ## Measure the engine and press-to-talk
 	$(BIN)/python bench/engine.py
@@ -58,7 +74,7 @@ soak: $(BIN)/installed-for-tests  ## Two hours of a server with mixed requests: 
 	$(BIN)/python tests/load.py --minutes 120 --clients 4 --pause 1.5 --requests 2000 --paintings 60
 
 clean:  ## Remove the environment and what was built
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
 $(BIN)/python:
 ifdef UV
@@ -67,7 +83,7 @@ else
 	$(PYTHON) -m venv .venv
 endif
 
-# The lock's first part is what the program needs, its second what the extras add.
+# The lock's first part is what the program needs, its second what `make quick` adds, its third what all extras add.
 $(BIN)/installed: requirements.lock pyproject.toml | $(BIN)/python
 	@echo "Installing into .venv ..."
 	@sed '/^# extras/,$$d' requirements.lock > .venv/core.lock
@@ -75,10 +91,16 @@ $(BIN)/installed: requirements.lock pyproject.toml | $(BIN)/python
 	@$(INSTALL) --no-deps -e .
 	@touch $@
 
-$(BIN)/installed-for-tests: $(BIN)/installed tests/system.sh
+$(BIN)/installed-for-quick: $(BIN)/installed
+	@echo "Installing the tools of the quick checks into .venv ..."
+	@sed -n '/^# extras: quick/,/^# extras: all/p' requirements.lock > .venv/quick.lock
+	@$(INSTALL) --no-deps --require-hashes -r .venv/quick.lock
+	@touch $@
+
+$(BIN)/installed-for-tests: $(BIN)/installed-for-quick tests/system.sh
 	@sh tests/system.sh install
 	@echo "Installing the extras into .venv ..."
-	@sed -n '/^# extras/,$$p' requirements.lock > .venv/extras.lock
+	@sed -n '/^# extras: all/,$$p' requirements.lock > .venv/extras.lock
 	@$(INSTALL) $(TORCH)
 	@$(INSTALL) --no-deps --require-hashes -r .venv/extras.lock
 	@$(INSTALL) $(PYWORLD) || echo "pyworld needs a C compiler: what makes new voices is not tested"

@@ -68,12 +68,14 @@ def check(chosen: Any) -> None:
             check_range(name, value, known.least, known.most, hint=f"{getattr(type(chosen), name)} is usual")
 
 
-def check_range(name: str, value: float, least: float, most: float | None, hint: str = "") -> None:
+def check_range(
+    name: str, value: float, least: float, most: float | None, hint: str = "audio-to-image paint --help explains it"
+) -> None:
     """Raise Misuse if a number is outside its limits."""
     if most is None:
-        if not (math.isfinite(value) and value >= least):
-            raise Misuse(f"{name} must be {least:g} or more, not {value:g}", hint)
-    elif not (math.isfinite(value) and least <= value <= most):
+        if not least <= value < math.inf:  # without isfinite, which overflows for a huge int
+            raise Misuse(f"{name} must be {least:g} or more, not {value}", hint)
+    elif not least <= value <= most:
         limits = f"between {least:.12g} and {most:.12g}"
         raise Misuse(f"{name} must lie {limits}, not {value}", f"audio-to-image paint --help explains {name}")
 

@@ -97,7 +97,7 @@ def load(flags: Mapping[str, object] | None = None, environment: Mapping[str, st
     return replace(Settings(), **chosen)
 
 
-def changed(settings: Settings, given: Mapping[str, object], place: str) -> Settings:
+def override(settings: Settings, given: Mapping[str, object], place: str) -> Settings:
     """Return the settings with some values replaced, such as a request's fields; errors name their `place`."""
     hint = f"correct it in {place}"
     for name in given.keys() - kinds().keys():

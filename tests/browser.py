@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_core_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocket, expect, sync_playwright
 
 __all__ = ["Visitor", "browser", "expect", "visit"]
 
@@ -106,9 +106,8 @@ def visit(browser: Browser, voice: Path) -> Iterator[Callable[..., Visitor]]:
     contexts: list[tuple[BrowserContext, Visitor]] = []
 
     def open_page(url: str, **how: Any) -> Visitor:
-        how = {"viewport": LAPTOP, "options": {"steps": "3"}} | how
-        options, script, host = how.pop("options"), how.pop("script", ""), how.pop("host", url)
-        context = browser.new_context(**how)
+        options, script, host = how.pop("options", {"steps": "3"}), how.pop("script", ""), how.pop("host", url)
+        context = browser.new_context(**{"viewport": LAPTOP, **how})
         context.set_default_timeout(PATIENCE)
         chosen = f"if (location.host) localStorage.options ??= {json.dumps(json.dumps(options))};"
         context.add_init_script(chosen + script)
@@ -136,7 +135,11 @@ def _watch(visitor: Visitor, host: str) -> None:
         if isinstance(frame, str):
             visitor.sent.append(json.loads(frame))
 
+    def opened(socket: WebSocket) -> None:
+        asked(socket.url)
+        socket.on("framesent", sent)
+
     page.on("console", lambda said: visitor.complaints.append(said.text) if said.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: visitor.complaints.append(str(error)))
     page.on("request", lambda request: asked(request.url))
-    page.on("websocket", lambda socket: (asked(socket.url), socket.on("framesent", sent)))
+    page.on("websocket", opened)

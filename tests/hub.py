@@ -90,7 +90,7 @@ def described(path: str, content: bytes) -> dict[str, Any]:
 def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """Run a hub with one repository until the end of the test; the client finds it, and does not wait long."""
     hub = Hub(repositories={"harbour/boat": dict(FILES)})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *arguments: Answer(hub, *arguments))  # type: ignore[arg-type]
+    server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *arguments: Answer(hub, *arguments))
     server.daemon_threads = True
     hub.url, hub.elsewhere = (f"http://{name}:{server.server_port}" for name in ("127.0.0.1", "localhost"))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)

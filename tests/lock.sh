@@ -1,6 +1,7 @@
 #!/bin/sh
 # Write requirements.lock: all packages with hashes, for Linux, macOS and every supported Python.
-# The first part is for the program, the second for its extras. torch is installed separately.
+# The first part is for the program; "# extras: quick" adds what `make quick` needs, and "# extras: all" all other extras.
+# torch is installed separately.
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }
@@ -18,13 +19,20 @@ main() {
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
     compile --output-file "$folder/core"
-    compile --extra convert --extra openvino --extra recipe --extra test --constraints "$folder/core" --no-emit-package torch --output-file "$folder/all"
+    compile --extra quick --constraints "$folder/core" --output-file "$folder/quick"
+    compile --extra convert --extra openvino --extra recipe --extra test --constraints "$folder/quick" --no-emit-package torch --output-file "$folder/all"
     if grep -q '^nvidia-' "$folder/all"; then
         say "error: a dependency requires torch and its CUDA packages"
         say "  try: remove it from the extras"
         exit 1
     fi
-    { cat "$folder/core"; echo "# extras"; added "$folder/core" "$folder/all"; } > requirements.lock
+    {
+        cat "$folder/core"
+        echo "# extras: quick"
+        added "$folder/core" "$folder/quick"
+        echo "# extras: all"
+        added "$folder/quick" "$folder/all"
+    } > requirements.lock
     say "requirements.lock: $(grep -c '==' requirements.lock) packages"
 }
 

@@ -102,9 +102,9 @@ def _blocks(side: str, count: int, attentions: tuple[str, ...]) -> Iterator[tupl
                 if part != "key":
                     yield f"{block}.{attention}.{part}.bias", np.zeros(WIDTH)
             yield from _norm(f"{block}.{attention}_ln", 0.0)
-        for part, (rows, columns) in enumerate(((4 * WIDTH, WIDTH), (WIDTH, 4 * WIDTH))):
-            yield f"{block}.mlp.{2 * part}.weight", np.zeros((rows, columns))
-            yield f"{block}.mlp.{2 * part}.bias", np.zeros(rows)
+        for number, (rows, columns) in enumerate(((4 * WIDTH, WIDTH), (WIDTH, 4 * WIDTH))):
+            yield f"{block}.mlp.{2 * number}.weight", np.zeros((rows, columns))
+            yield f"{block}.mlp.{2 * number}.bias", np.zeros(rows)
         yield from _norm(f"{block}.mlp_ln", 0.0)
 
 

@@ -20,6 +20,7 @@ from serving import Server
 from test_openai import RECORDING, data
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 __all__ = ["data"]  # a fixture
 
@@ -111,7 +112,7 @@ def test_a_websocket_from_elsewhere_does_not_open(attacked: Server) -> None:
         with pytest.raises(InvalidStatus) as error, connect(address, **how):
             pass
         assert error.value.response.status_code == 403
-    with connect(address, origin=attacked.url) as own:
+    with connect(address, origin=Origin(attacked.url)) as own:
         own.send('{"do": "nonsense"}')
         assert json.loads(own.recv(timeout=60))["code"] == "misuse"
 

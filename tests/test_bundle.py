@@ -123,7 +123,7 @@ def test_a_path_that_leaves_its_folder_is_refused(bundled: Path, elsewhere: Sett
 
 
 def resummed(content: bytes) -> bytes:
-    """Write the tar's members anew, so that its own checksums are right."""
+    """Write the tar again, so that its own checksums are right."""
     out = io.BytesIO()
     patched = bytearray(content)
     for offset in range(0, len(patched) - 512, 512):
@@ -162,7 +162,7 @@ def test_a_link_in_a_bundle_is_refused(bundled: Path, elsewhere: Settings, tmp_p
 
 
 @pytest.mark.parametrize("first", [b"{}", b"[]", b"null", b"[" * 100_000, b'{"models": [{"name": "boat"}]}', b"\xff"])
-def test_a_list_of_models_that_is_none_is_refused(elsewhere: Settings, tmp_path: Path, first: bytes) -> None:
+def test_a_damaged_list_of_models_is_refused(elsewhere: Settings, tmp_path: Path, first: bytes) -> None:
     with pytest.raises(AudioToImageError, match="cannot be used"):
         add(made(tmp_path / "bad.tar", {bundle.MANIFEST: first}), elsewhere)
 
@@ -175,19 +175,19 @@ def test_an_unknown_model_is_refused(bundled: Path, elsewhere: Settings, tmp_pat
 
 
 @pytest.mark.parametrize("content", [b"", b"no tar", b"\0" * 10_240])
-def test_what_is_no_bundle_is_refused(elsewhere: Settings, tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_bundle_is_refused(elsewhere: Settings, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bundle.tar").write_bytes(content)
     with pytest.raises(AudioToImageError, match="cannot be used"):
         add(tmp_path / "bundle.tar", elsewhere)
 
 
 @pytest.mark.parametrize("name", ["nothing.tar", "."])
-def test_a_bundle_that_is_not_there_is_misuse(elsewhere: Settings, tmp_path: Path, name: str) -> None:
+def test_a_missing_bundle_is_misuse(elsewhere: Settings, tmp_path: Path, name: str) -> None:
     with pytest.raises(Misuse):
         add(tmp_path / name, elsewhere)
 
 
-def test_a_bundle_of_other_bytes_than_were_seen_is_refused(
+def test_a_bundle_that_differs_from_the_record_is_refused(
     bundled: Path,
     hub: Hub,
     elsewhere: Settings,

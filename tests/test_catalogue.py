@@ -20,6 +20,8 @@ from orchestrator.errors import Misuse, ModelMissing
 from orchestrator.fetch import bundle
 from orchestrator.settings import Settings
 
+pytestmark = pytest.mark.quick
+
 ROOT = Path(__file__).parent.parent
 WHISPERS = ("tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium", "medium.en", "large-v3-turbo")
 
@@ -49,7 +51,7 @@ def test_every_model_is_found_by_its_name() -> None:
         assert listed.find(name)
 
 
-def test_an_unknown_name_is_missing_and_the_nearest_is_told() -> None:
+def test_an_unknown_name_is_missing_and_a_similar_one_is_named() -> None:
     with pytest.raises(ModelMissing) as caught:
         catalogue.load().find("bse.en")
     assert caught.value.hint == "did you mean base.en?"
@@ -128,7 +130,7 @@ def test_without_the_full_model_the_demo_model_is_chosen(settings: Settings) -> 
     assert re.fullmatch("[0-9a-f]{64}", chosen.digest)
 
 
-def test_the_full_model_is_chosen_where_it_stands(settings: Settings) -> None:
+def test_the_full_model_is_chosen_if_it_is_here(settings: Settings) -> None:
     stands(settings, "base.en", "ggml-base.en.bin")
     chosen = catalogue.choose("speech", settings)
     assert (chosen.name, chosen.demo, chosen.revision) == ("base.en", False, "c" * 40)
@@ -138,13 +140,13 @@ def test_the_full_model_is_chosen_where_it_stands(settings: Settings) -> None:
     assert "base.en" in {each.name for each in catalogue.installed(settings)}
 
 
-def test_a_model_with_a_missing_file_does_not_stand(settings: Settings) -> None:
+def test_a_model_with_a_missing_file_is_not_chosen(settings: Settings) -> None:
     stands(settings, "base.en", "ggml-base.en.bin")
     (settings.models / "base.en/ggml-base.en.bin").write_bytes(b"cut")
     assert catalogue.choose("speech", settings).demo
 
 
-def test_a_folder_of_graphs_is_opened_where_its_unet_stands(settings: Settings) -> None:
+def test_a_folder_of_graphs_is_opened_at_its_unet(settings: Settings) -> None:
     inside = "split_einsum_v2/compiled"
     stands(settings, "sd-2.1-base-palettized", f"{inside}/Unet.mlmodelc/weights/weight.bin", f"{inside}/vocab.json")
     chosen = catalogue.choose("picture", replace(settings, model="sd-2.1-base-palettized"))

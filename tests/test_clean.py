@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from orchestrator.clean import Cleaned, clean
 from remove_parentheses import remove_parentheses
 
+pytestmark = pytest.mark.quick
+
 ROOT = Path(__file__).resolve().parent.parent
 BRACKETS = "()（）[]［］【】{}｛｝"
 MUSIC = "♩♪♫♬♭♮♯🎵🎶🎼"

@@ -203,7 +203,9 @@ def test_a_picture_is_repainted_to_the_same_pixels() -> None:
 
 def test_control_characters_in_a_foreign_picture_do_not_reach_the_terminal(isolated: Path) -> None:
     path = Path(run("paint", "a red house", *QUICK).stdout.strip())
-    recipe = replace(png.read_png(path), prompt="a \x1b]0;owned\x07 house", transcript="\x1b[2J")
+    found = png.read_png(path)
+    assert found
+    recipe = replace(found, prompt="a \x1b]0;owned\x07 house", transcript="\x1b[2J")
     png.write_png(path.with_name("hostile.png"), png.read_pixels(path), replace(recipe, id=""))
     assert run("gallery", "rebuild").returncode == 0
     for verb in (("gallery", "list"), ("gallery", "show", path.stem)):

@@ -17,6 +17,7 @@ from person import COMMAND
 from serving import Server, serve, served
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from orchestrator.sound import read
 
@@ -61,7 +62,7 @@ class Page:
 @pytest.fixture
 def page(served: Server) -> Iterator[Page]:
     address = served.warm().url.replace("http", "ws") + "/v1/talk"
-    with connect(address, origin=served.url) as connection:  # type: ignore[arg-type]
+    with connect(address, origin=Origin(served.url)) as connection:
         yield Page(connection)
 
 
@@ -166,7 +167,7 @@ def test_one_sentence_at_a_time_is_spoken_in_a_conversation(page: Page) -> None:
 
 def test_a_page_of_another_site_is_refused(served: Server) -> None:
     with pytest.raises(InvalidStatus) as refused:
-        connect(served.url.replace("http", "ws") + "/v1/talk", origin="https://elsewhere.example")  # type: ignore[arg-type]
+        connect(served.url.replace("http", "ws") + "/v1/talk", origin=Origin("https://elsewhere.example"))
     assert refused.value.response.status_code == 403
 
 

@@ -336,7 +336,7 @@ def test_a_conversion_that_is_given_up_leaves_nothing(saved, tmp_path):
     while next(running).piece != "unet":
         pass
     assert list((tmp_path / "out").iterdir())
-    running.close()
+    running.close()  # type: ignore[attr-defined]  # it is a generator
     assert not list((tmp_path / "out").iterdir())
 
 

@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from microphone import SOURCE, Microphone, microphone
 
 from orchestrator import catalogue, doctor, machine, settings
 from orchestrator.doctor import Finding
 from orchestrator.line.memory import enough_memory
 from orchestrator.paint import Engine
-from tests.microphone import SOURCE, Microphone, microphone
 
 __all__ = ["microphone"]
 

@@ -55,7 +55,7 @@ def whole(settings: Settings) -> bool:
 
 
 def nothing_stands(settings: Settings) -> bool:
-    """Nothing bears a final name that was not verified: not the model, nor a file among what gathers."""
+    """Return whether no unverified file has its final name, in the model or among the gathered files."""
     gathered = [path for path in (settings.models / ".boat.part").rglob("*") if path.is_file()]
     final = [path for path in gathered if path.suffix != files.PART]
     sound = all(path.read_bytes() in FILES.values() for path in final)
@@ -86,7 +86,7 @@ def test_what_the_licence_restricts_is_said_before_the_first_byte(hub: Hub, sett
 
 def test_a_model_that_is_here_asks_for_nothing(hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     get(settings)
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # no server listens there
     assert get(settings) == [ModelHere(name="boat", path=settings.models / "boat")]
 
 
@@ -105,7 +105,7 @@ def test_a_slow_hub_gives_a_rate_and_the_time_left(hub: Hub, settings: Settings)
     assert all(0 < each.rate < 1e6 and each.seconds_left is not None for each in later)
 
 
-def test_progress_is_told_as_often_as_an_eye_follows(
+def test_progress_is_no_more_frequent_than_a_person_can_read(
     hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "TELL_SECONDS", float("inf"))
@@ -113,7 +113,7 @@ def test_progress_is_told_as_often_as_an_eye_follows(
     assert len(fetching(get(settings))) == 2  # the first, and the whole
 
 
-def test_a_file_without_an_end_is_not_read_to_it(hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_longer_than_listed_is_not_read_to_its_end(hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "TELL_SECONDS", 0.0)
     hub.served["on/unet.onnx"] = LARGE * 100
     happened: list[Event] = []
@@ -122,7 +122,7 @@ def test_a_file_without_an_end_is_not_read_to_it(hub: Hub, settings: Settings, m
     assert len(LARGE) < max(each.done for each in fetching(happened)) < 2 * len(LARGE)
 
 
-def test_cuts_at_every_tenth_are_gone_on_from(hub: Hub, settings: Settings) -> None:
+def test_a_download_cut_at_every_tenth_resumes(hub: Hub, settings: Settings) -> None:
     tenth = len(LARGE) // 10
     hub.cuts = [tenth] * 9
     get(settings)
@@ -132,7 +132,7 @@ def test_cuts_at_every_tenth_are_gone_on_from(hub: Hub, settings: Settings) -> N
 
 
 @pytest.mark.parametrize("tenth", range(10))
-def test_a_run_that_ended_at_any_tenth_is_gone_on_from(
+def test_a_run_that_ended_at_any_tenth_is_resumed(
     hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch, tenth: int
 ) -> None:
     monkeypatch.setattr(download, "TRIES", 1)
@@ -168,7 +168,7 @@ def test_stopping_to_iterate_stops_the_work_and_keeps_what_came(hub: Hub, settin
 
 @pytest.mark.parametrize("path", ["on/unet.onnx", "on/model.json"])
 @pytest.mark.parametrize("fault", ["other bytes", "short", "long"])
-def test_wrong_bytes_never_get_a_name(hub: Hub, settings: Settings, path: str, fault: str) -> None:
+def test_wrong_bytes_never_get_their_final_name(hub: Hub, settings: Settings, path: str, fault: str) -> None:
     right = FILES[path]
     hub.served[path] = {"other bytes": right[:-1] + b"!", "short": right[:-3], "long": right + b"more"}[fault]
     with pytest.raises(HubError) as caught:
@@ -180,7 +180,7 @@ def test_wrong_bytes_never_get_a_name(hub: Hub, settings: Settings, path: str, f
     assert whole(settings)
 
 
-def test_a_beginning_of_other_bytes_is_thrown_away(hub: Hub, settings: Settings) -> None:
+def test_a_beginning_of_other_bytes_is_discarded(hub: Hub, settings: Settings) -> None:
     part = settings.models / ".boat.part/fetched/on/unet.onnx.part"
     part.parent.mkdir(parents=True)
     part.write_bytes(b"of an older file")
@@ -220,7 +220,7 @@ def test_a_refusal_is_one_line_and_a_hint(
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_refusal_that_passes_is_waited_for(hub: Hub, settings: Settings, status: int) -> None:
+def test_a_temporary_refusal_is_tried_again(hub: Hub, settings: Settings, status: int) -> None:
     hub.statuses, hub.listing_statuses = [(status, {})] * 4, [status] * 3
     assert sum("failed" in text or "(status 429)" in text for text in notes(get(settings))) == 7
     assert whole(settings)
@@ -275,7 +275,7 @@ def test_offline_fetches_nothing_and_says_why(hub: Hub, settings: Settings, monk
 
 
 @pytest.mark.parametrize("page", [b"<html>sign in</html>", b"[]", b"{}", b'{"siblings": [{}]}', b'{"siblings": 7}'])
-def test_a_page_to_sign_in_is_no_hub(hub: Hub, settings: Settings, page: bytes) -> None:
+def test_a_sign_in_page_is_not_a_hub(hub: Hub, settings: Settings, page: bytes) -> None:
     hub.page = page
     with pytest.raises(HubError) as caught:
         get(settings)
@@ -284,7 +284,7 @@ def test_a_page_to_sign_in_is_no_hub(hub: Hub, settings: Settings, page: bytes) 
 
 
 @pytest.mark.parametrize("endpoint", ["http://", "nonsense", "ftp://127.0.0.1", "http://127.0.0.1:99999"])
-def test_an_endpoint_that_is_none_is_one_clear_error(
+def test_an_impossible_endpoint_is_one_clear_error(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", endpoint)
@@ -349,7 +349,7 @@ def test_a_mirror_with_other_bytes_is_refused(hub: Hub, settings: Settings) -> N
 
 
 @pytest.mark.parametrize("path", ["on/unet.onnx", "on/model.json"])
-def test_what_was_seen_is_held_to(hub: Hub, settings: Settings, path: str) -> None:
+def test_other_files_than_recorded_are_refused(hub: Hub, settings: Settings, path: str) -> None:
     get(settings)
     list(fetch.remove(MODEL, settings))
     record = settings.models / "boat.json"
@@ -363,7 +363,7 @@ def test_what_was_seen_is_held_to(hub: Hub, settings: Settings, path: str) -> No
     assert contents(settings)[path] == FILES[path][::-1]
 
 
-def test_a_repository_that_went_on_is_asked_for_the_commit_of_then(hub: Hub, settings: Settings) -> None:
+def test_a_repository_that_moved_on_is_asked_for_the_recorded_commit(hub: Hub, settings: Settings) -> None:
     get(settings)
     list(fetch.remove(MODEL, settings))
     hub.repositories["harbour/boat"]["README.md"] = b"changed"
@@ -372,7 +372,7 @@ def test_a_repository_that_went_on_is_asked_for_the_commit_of_then(hub: Hub, set
 
 
 @pytest.mark.parametrize("short_names", [True, False])
-def test_a_pinned_beginning_of_a_commit_is_held_to(hub: Hub, settings: Settings, short_names: bool) -> None:
+def test_a_pinned_short_commit_must_match(hub: Hub, settings: Settings, short_names: bool) -> None:
     hub.short_names = short_names
     with pytest.raises(HubError):
         get(settings, replace(MODEL, revision="0000000"))
@@ -392,7 +392,7 @@ def test_a_published_sha1_is_checked_too(hub: Hub, settings: Settings) -> None:
 @pytest.mark.parametrize(
     "name", ["on/../../../escape", "/on/etc", "on/a\\b", "on/\x1b[2J", "on/x.part", "on//x", "on/./x"]
 )
-def test_a_name_that_leaves_its_folder_refuses_the_whole(hub: Hub, settings: Settings, name: str) -> None:
+def test_a_name_that_leaves_its_folder_refuses_the_model(hub: Hub, settings: Settings, name: str) -> None:
     hub.repositories["harbour/boat"][name] = b"evil"
     with pytest.raises(HubError, match="would leave"):
         get(settings, replace(MODEL, files=("*",)))
@@ -451,7 +451,7 @@ def test_a_broken_record_is_one_clear_error_and_can_be_renewed(hub: Hub, setting
     assert whole(settings)
 
 
-def test_what_arrived_may_be_made_into_something_else(hub: Hub, settings: Settings) -> None:
+def test_fetched_files_can_be_converted(hub: Hub, settings: Settings) -> None:
     def make(fetched: Path, made: Path) -> Iterator[str]:
         yield "turning it round"
         made.mkdir()
@@ -465,7 +465,7 @@ def test_what_arrived_may_be_made_into_something_else(hub: Hub, settings: Settin
     list(fetch.verify(MODEL, settings))
 
 
-def test_a_making_that_fails_keeps_what_arrived(hub: Hub, settings: Settings) -> None:
+def test_a_failed_conversion_keeps_the_fetched_files(hub: Hub, settings: Settings) -> None:
     def fail(fetched: Path, made: Path) -> Iterator[str]:
         made.mkdir()
         (made / "half.bin").write_bytes(b"half")
@@ -539,7 +539,7 @@ def test_kill_9_leaves_nothing_under_a_final_name(hub: Hub, settings: Settings) 
 
 
 @needs_root
-def test_a_folder_one_may_not_write_is_one_clear_error(hub: Hub, settings: Settings, tmp_path: Path) -> None:
+def test_a_folder_without_write_permission_is_one_clear_error(hub: Hub, settings: Settings, tmp_path: Path) -> None:
     settings.models.mkdir(parents=True)
     for parent in (settings.models, *settings.models.parents):
         if parent.stat().st_mode & 0o005 != 0o005:
@@ -559,7 +559,7 @@ def test_a_full_disk_is_one_clear_error(
     if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={room}", "tmpfs", settings.models], check=False).returncode:
         pytest.skip("mounting is not allowed here")
     try:
-        if room == "256k":  # enough when it begins, and then somebody else takes it
+        if room == "256k":  # enough at the start, then taken by another file
             (settings.models / "other").write_bytes(bytes(150_000))
             monkeypatch.setattr(fetch, "_check_space", lambda *_: None)
         with pytest.raises(AudioToImageError, match="disk is") as caught:

@@ -25,6 +25,8 @@ from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.events import Kept
 from orchestrator.gallery import Gallery, folder, index
 
+pytestmark = pytest.mark.quick
+
 RANDOM = np.random.default_rng(0)
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user and to mount")
 
@@ -105,7 +107,7 @@ def test_search_finds_words_of_prompt_and_transcript(gallery: Gallery, words: st
 
 
 @pytest.mark.parametrize("words", ["blue", "red blue", "NEAR(red)", "prompt:red", "red OR boat", "犬", "*", "^red"])
-def test_search_takes_operators_for_words(gallery: Gallery, words: str) -> None:
+def test_search_treats_operators_as_words(gallery: Gallery, words: str) -> None:
     keep(gallery, "a red house, 日本の猫")
     keep(gallery, "a boat")
     assert gallery.search(words) == () or words in ("*", "^red")
@@ -172,7 +174,7 @@ def test_a_row_lost_in_a_crash_is_found_again(gallery: Gallery) -> None:
     assert gallery.search("boat") == (kept,)
 
 
-def test_files_moved_by_hand_are_followed(gallery: Gallery) -> None:
+def test_files_moved_by_hand_are_found(gallery: Gallery) -> None:
     kept, gone = keep(gallery, "a boat"), keep(gallery, "a house")
     kept.path.rename(gallery.folder / "my boat.png")
     gone.path.unlink()
@@ -223,7 +225,7 @@ def test_a_folder_that_did_not_change_is_not_listed_again(settled: Gallery, monk
     assert len(settled.list()) == 2
 
 
-def test_what_changes_by_hand_after_a_comparison_is_noticed(settled: Gallery, tmp_path: Path) -> None:
+def test_changes_by_hand_after_a_comparison_are_noticed(settled: Gallery, tmp_path: Path) -> None:
     (kept,) = settled.list()
     copy = settled.folder / "copy.png"
     copy.write_bytes(kept.path.read_bytes())
@@ -249,7 +251,7 @@ def test_a_picture_that_is_copied_in_slowly_is_found_when_it_is_whole(settled: G
     assert len(settled.list()) == 2
 
 
-def test_reading_the_gallery_leaves_its_folder_alone(gallery: Gallery) -> None:
+def test_reading_the_gallery_does_not_change_its_folder(gallery: Gallery) -> None:
     kept = keep(gallery)
     before = gallery.folder.stat().st_mtime_ns
     gallery.list()
@@ -308,7 +310,7 @@ def test_a_parent_is_found_here_in_the_trash_and_when_it_came_from_elsewhere(gal
     assert gallery.source(from_photo.recipe).read_bytes()
 
 
-def test_a_parent_that_changed_or_went_is_one_clear_error(gallery: Gallery) -> None:
+def test_a_parent_that_changed_or_is_gone_is_one_clear_error(gallery: Gallery) -> None:
     parent = keep(gallery)
     child = gallery.keep(pixels(), replace(PLAIN, strength=0.8), source=gallery.source_of(parent.path))
     png.write_png(parent.path, pixels(), parent.recipe)
@@ -321,7 +323,7 @@ def test_a_parent_that_changed_or_went_is_one_clear_error(gallery: Gallery) -> N
         gallery.source(replace(PLAIN, parent="*", image="../*"))
 
 
-def test_export_gives_names_that_people_can_read(gallery: Gallery, tmp_path: Path) -> None:
+def test_export_gives_readable_names(gallery: Gallery, tmp_path: Path) -> None:
     kept = keep(gallery, "A red/house: by the sea?", "secret words")
     (path,) = gallery.export([kept.id], tmp_path / "out")
     assert path.name == f"{kept.recipe.made[:10]}-a-red-house-by-the-sea-{kept.id}.png"
@@ -406,7 +408,7 @@ def test_a_full_disk_is_one_clear_error_and_no_half_picture(small_disk: Path) ->
 
 
 @needs_root
-def test_a_folder_one_may_not_write_is_one_clear_error(tmp_path: Path) -> None:
+def test_a_folder_without_write_permission_is_one_clear_error(tmp_path: Path) -> None:
     folder = tmp_path / "theirs"
     folder.mkdir(mode=0o755)
     for parent in (tmp_path, *tmp_path.parents):

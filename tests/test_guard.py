@@ -7,6 +7,7 @@ import contextlib
 import json
 import socket
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from orchestrator.errors import AudioToImageError, Cancelled, Misuse, ModelMissing, NoSpeech
 from orchestrator.studio.guard import Rules, guarded, rules_for
 from orchestrator.studio.problems import HANDLERS, response
+
+pytestmark = pytest.mark.quick
 
 CHUNK = bytes(1 << 16)
 
@@ -118,7 +121,7 @@ def ask(
         "query_string": query.encode(),
         "headers": raw,
     }
-    scope |= (
+    scope |= dict[str, Any](
         {"method": method} if kind == "http" else {"extensions": {"websocket.http.response": {}}, "subprotocols": []}
     )
 
@@ -128,7 +131,10 @@ def ask(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(guarded(small(), rules)(scope, receive, send))
+    async def serve() -> None:
+        await guarded(small(), rules)(scope, receive, send)
+
+    asyncio.run(serve())
     if sent[0]["type"] == "websocket.accept":
         return Answer(101, {}, b"")
     answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
@@ -191,14 +197,18 @@ def test_another_sites_page_is_refused(origin: str, method: str, path: str, kind
 
 def test_the_own_page_is_served_also_through_a_tunnel() -> None:
     for port in ("8765", "9999"):
-        own = {"host": f"localhost:{port}", "origin": f"http://localhost:{port}", "sec-fetch-site": "same-origin"}
+        own: dict[str, Any] = {
+            "host": f"localhost:{port}",
+            "origin": f"http://localhost:{port}",
+            "sec-fetch-site": "same-origin",
+        }
         assert ask(HERE, "/count", "POST", b"abc", **own).body == b"3"
         assert ask(HERE, "/talk", kind="websocket", **own).status == 101
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "nonsense"])
 def test_another_site_may_link_to_the_page_and_nothing_else(site: str) -> None:
-    link = {"sec-fetch-site": site, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    link: dict[str, Any] = {"sec-fetch-site": site, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
     assert ask(HERE, **link).body == b"page"
     for path, method, kind, other in (
         ("/flood", "GET", "http", {}),
@@ -254,7 +264,7 @@ def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes() -> None:
     rules = Rules(words_bytes=100, upload_bytes=200)
     answer = ask(rules, "/count", "POST", content_length="101")
     assert (answer.status, answer.code) == (413, "too_large")
-    many = {"content_type": "multipart/form-data; boundary=x"}
+    many: dict[str, Any] = {"content_type": "multipart/form-data; boundary=x"}
     assert ask(rules, "/count", "POST", bytes(150), content_length="150", **many).body == b"150"
     assert ask(rules, "/count", "POST", content_length="201", **many).status == 413
 

@@ -27,6 +27,8 @@ from orchestrator.meaning import Nothing, Segment, Words
 from orchestrator.settings import demo_models
 from orchestrator.sound import Samples, Span, pieces, read
 
+pytestmark = pytest.mark.quick
+
 DEMO = demo_models() / "ggml-demo.bin"
 SENTENCE = "a red lighthouse by the sea at sunset"
 RED_HOUSE = Parrot(words=("a", "red", "house"))

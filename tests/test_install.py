@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -311,7 +312,7 @@ def test_it_sets_this_machine_up_finds_all_there_and_takes_all_away(
     before = tree(isolated), tree(prefix)
     script = checkout / "shortcut_install.sh"
     flags = ("--yes", "--no-models", "--no-shortcut", "--prefix", str(prefix))
-    kept = {
+    kept: dict[str, Any] = {
         name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "HTTP", "http", "XDG_R"))
     }
     kept |= {"PYTHON": f"{sys.base_prefix}/bin/python3", "PIP_CACHE_DIR": str(PIP_CACHE)}

@@ -18,6 +18,8 @@ from orchestrator.terminal.draft import Draft
 from orchestrator.terminal.keys import Key, Reader
 from orchestrator.terminal.session import StartKey
 
+pytestmark = pytest.mark.quick
+
 SPACE = Key(name="space")
 
 

@@ -17,6 +17,8 @@ from orchestrator.paint.latent import LatentPainter
 from orchestrator.paint.pixels import fit
 from orchestrator.runtime import Port
 
+pytestmark = pytest.mark.quick
+
 CLIP = Path(__file__).parent / "data" / "clip"
 SHAPE, SIZE, WIDTH, LENGTH = (4, 4, 4), (32, 32), 3, 12
 DESCRIPTION = Description(

@@ -76,7 +76,7 @@ def test_a_full_model_arrives_paints_travels_and_goes(hub: local.Hub, isolated: 
     assert "audio-to-image models get sd-2.1-base" in missing.stderr
 
 
-def test_a_damaged_model_is_found_and_mended(hub: local.Hub) -> None:
+def test_a_damaged_model_is_found_and_repaired(hub: local.Hub) -> None:
     place = Path(run("models", "get", "sd-2.1-base").stdout.strip())
     with (place / "vae_decoder.onnx").open("r+b") as file:
         file.seek(1000)
@@ -94,7 +94,7 @@ def test_an_unknown_model_is_named_with_the_nearest_one(hub: local.Hub) -> None:
     assert "did you mean sd-2.1-base" in done.stderr
 
 
-def test_what_converting_lacks_is_said_before_anything_is_fetched(
+def test_a_library_that_converting_needs_is_named_before_anything_is_fetched(
     hub: local.Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestrator.line.library.find_spec", lambda _: None)

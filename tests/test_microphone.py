@@ -60,9 +60,11 @@ def test_the_microphone_is_listed_as_the_default_one(microphone: Microphone):
 
 def test_a_fixed_length_is_exact_and_levels_count_down(microphone: Microphone, tmp_path: Path):
     before = children()
-    opened, *levels, recorded = record(tmp_path / "a folder" / "it's.wav", seconds=1.25)
+    opened, *others, recorded = record(tmp_path / "a folder" / "it's.wav", seconds=1.25)
     assert opened == Opened(path=tmp_path / "a folder" / "it's.part.wav", device="default")
-    assert all(isinstance(each, Level) for each in levels)
+    assert isinstance(recorded, Recorded)
+    levels = [each for each in others if isinstance(each, Level)]
+    assert levels == others
     assert sum(len(each.samples) for each in levels) == 20_000
     assert all(first.seconds_left > second.seconds_left for first, second in pairwise(levels))
     assert levels[-1].seconds_left == 0
@@ -84,6 +86,7 @@ def test_recording_stops_when_the_speech_ends(microphone: Microphone, tmp_path: 
             if voice.finished(0.6):
                 stop("silence")
     recorded = events[-1]
+    assert isinstance(recorded, Recorded)
     assert recorded.why == "silence"
     assert 2.0 < recorded.seconds < 30.0
     found = spans(sound.read(recorded.path))

@@ -20,6 +20,8 @@ from orchestrator.paint.folder import choose
 from orchestrator.paint.known import describe
 from orchestrator.runtime import Port, thread_count
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize(
     "asked",

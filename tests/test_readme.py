@@ -1,4 +1,4 @@
-"""The README's commands, run as written."""
+"""The README's commands, run as written, and the links of all documents."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,13 @@ ELSEWHERE = (
     "source",
     "audio-to-image talk",
     "audio-to-image serve",
-)  # run by those who set up, and by tests of their own
+)  # set up the environment, or have tests of their own
+PAGES = [
+    *sorted(CHECKOUT.glob("*.md")),
+    *sorted(CHECKOUT.glob("docs/*.md")),
+    *sorted(CHECKOUT.glob("models/demo/*.md")),
+]
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)[^)]*\)")
 
 
 @pytest.mark.parametrize("command", [each for each in COMMANDS if not each.startswith(ELSEWHERE)])
@@ -60,3 +67,19 @@ def test_every_verb_is_in_the_readme() -> None:
 
     missing = [name for name in commands.commands if f"| `{name}" not in README]
     assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
+def test_every_link_to_a_file_of_the_project_works(page: Path) -> None:
+    missing = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
+    assert not missing
+
+
+def test_the_contributors_guide_names_what_there_is() -> None:
+    guide = (CHECKOUT / "CONTRIBUTING.md").read_text()
+    made = {"orchestrator/hear/speech/whisper_beam.py", "orchestrator/paint/swatch.py"}  # by the examples themselves
+    paths = set(re.findall(r"`((?:orchestrator|tests|training)/[\w/.]+)`", guide))
+    assert not [path for path in paths - made if not (CHECKOUT / path).exists()]
+    for module, names in re.findall(r"^from (orchestrator[\w.]*) import (.+)$", guide, re.MULTILINE):
+        for name in names.split(", "):
+            assert hasattr(import_module(module), name), f"{module} has no {name}"

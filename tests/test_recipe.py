@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from orchestrator.recipe import MAX_BYTES, NotARecipe, Recipe
 
+pytestmark = pytest.mark.quick
+
 PLAIN = Recipe(
     prompt="a red house by the sea",
     seed=7,
@@ -40,12 +42,12 @@ ANY_JSON = st.recursive(
 
 
 @pytest.mark.parametrize("recipe", [PLAIN, FULL])
-def test_a_recipe_comes_back_as_it_went(recipe: Recipe) -> None:
+def test_a_recipe_survives_json(recipe: Recipe) -> None:
     assert Recipe.from_json(recipe.to_json()) == recipe
 
 
 @given(TEXT, TEXT, st.integers(0, 2**32 - 1), st.lists(TEXT), st.floats(allow_nan=False, allow_infinity=False))
-def test_any_words_and_numbers_come_back(
+def test_any_words_and_numbers_survive_json(
     prompt: str, said: str, seed: int, removed: list[str], guidance: float
 ) -> None:
     recipe = replace(PLAIN, prompt=prompt, transcript=said, seed=seed, removed=tuple(removed), guidance=guidance)
@@ -56,7 +58,7 @@ def test_a_recipe_is_one_line() -> None:
     assert "\n" not in replace(PLAIN, prompt="two\nlines").to_json()
 
 
-def test_fields_of_a_later_version_are_passed_over() -> None:
+def test_fields_of_a_later_version_are_ignored() -> None:
     later = json.loads(PLAIN.to_json()) | {"format": 99, "mood": "calm"}
     assert Recipe.from_json(json.dumps(later)) == PLAIN
 
@@ -69,7 +71,7 @@ def test_fields_of_an_earlier_version_are_left_empty() -> None:
 
 
 @pytest.mark.parametrize("name", ["prompt", "seed", "model"])
-def test_without_what_painting_needs_it_is_no_recipe(name: str) -> None:
+def test_a_recipe_without_what_painting_needs_is_refused(name: str) -> None:
     less = {field: value for field, value in asdict(PLAIN).items() if field != name}
     with pytest.raises(NotARecipe):
         Recipe.from_json(json.dumps(less))
@@ -105,7 +107,7 @@ def test_hostile_json_is_refused_in_one_way(text: str) -> None:
         Recipe.from_json(text)
 
 
-def test_infinity_is_no_guidance() -> None:
+def test_infinite_guidance_is_refused() -> None:
     with pytest.raises(NotARecipe):
         Recipe.from_json(PLAIN.to_json().replace("7.5", "Infinity"))
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from orchestrator.refine import Again, Amend, Undo, refine
 
+pytestmark = pytest.mark.quick
+
 BOAT = "a red sailboat on the sea at sunset"
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from microphone import Microphone, microphone
 
 from orchestrator.errors import AudioToImageError
 from orchestrator.mac import shortcut
 from orchestrator.mac.shortcut import QUICK_ACTION, TALKING, Shortcut
-from tests.microphone import Microphone, microphone
 
 __all__ = ["microphone"]
 

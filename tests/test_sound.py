@@ -24,6 +24,8 @@ from orchestrator import files, shell, sound
 from orchestrator.errors import AudioToImageError, Misuse, NoSpeech
 from orchestrator.sound import SAMPLE_RATE, Samples
 
+pytestmark = pytest.mark.quick
+
 NOBODY = 65534
 
 
@@ -95,7 +97,7 @@ def test_an_empty_file_a_bare_header_and_text_get_one_line_each(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["missing.wav", ".", "no\0pe.wav", "http:/example.test/a.wav"])
-def test_what_is_no_file_is_misuse(name: str, tmp_path: Path):
+def test_a_path_that_is_not_a_file_is_misuse(name: str, tmp_path: Path):
     with pytest.raises(Misuse) as error:
         everything(tmp_path / name)
     assert error.value.hint
@@ -120,7 +122,7 @@ def forbidden(recording: Path) -> Path:
     return recording
 
 
-def test_a_file_that_may_not_be_read_is_misuse(forbidden: Path, nobody: None):
+def test_a_file_without_read_permission_is_misuse(forbidden: Path, nobody: None):
     with pytest.raises(Misuse):
         sound.read(forbidden)
 
@@ -141,7 +143,7 @@ def test_a_playlist_in_disguise_makes_no_connection(tmp_path: Path):
 def test_ffmpeg_may_open_files_only(recording: Path, monkeypatch: pytest.MonkeyPatch):
     started: list[list[str]] = []
     start = shell.start
-    monkeypatch.setattr(shell, "start", lambda arguments: started.append(arguments) or start(arguments))
+    monkeypatch.setattr(shell, "start", lambda arguments: started.append(arguments) or start(arguments))  # type: ignore[func-returns-value]
     everything(recording)
     (arguments,) = started
     assert arguments[arguments.index("-protocol_whitelist") + 1] == "file"
@@ -191,7 +193,7 @@ def test_stopping_to_read_ends_ffmpeg(tmp_path: Path):
     sound.write_wav(path, [noise(60.0)])
     blocks = sound.read(path)
     next(blocks)
-    blocks.close()
+    blocks.close()  # type: ignore[attr-defined]  # it is a generator
     tasks = (task / "children" for task in Path("/proc/self/task").iterdir())
     names = [Path(f"/proc/{child}/comm").read_text() for task in tasks for child in task.read_text().split()]
     assert not any("ffmpeg" in name for name in names)
@@ -232,7 +234,7 @@ def test_nothing_on_standard_input_is_misuse(tmp_path: Path, monkeypatch: pytest
     assert list(tmp_path.glob("stdin-*")) == []
 
 
-def test_standard_input_that_finds_no_room_is_one_line_and_leaves_nothing(
+def test_standard_input_on_a_full_disk_is_one_line_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     folder = small_disk(tmp_path)
@@ -270,7 +272,7 @@ def test_levels_are_decibels_below_full_scale():
 
 
 @given(st.lists(st.binary(max_size=7), max_size=20))
-def test_samples_torn_between_chunks_are_mended(chunks: list[bytes]):
+def test_samples_split_between_chunks_are_joined(chunks: list[bytes]):
     data = b"".join(chunks)
     expected = np.frombuffer(data[: len(data) // 2 * 2], dtype="<i2")
     assert np.array_equal(np.concatenate([*sound.whole_samples(chunks), silence(0)]), expected)

@@ -53,8 +53,8 @@ def test_words_become_a_picture_that_is_kept(served: Server) -> None:
     assert image.size == (512, 512)
     assert picture["id"] in served.ask("GET", "/v1/gallery").text
     bare = served.ask("GET", picture["url"] + "?bare=true").content
-    assert "audio-to-image" in image.text
-    assert not Image.open(io.BytesIO(bare)).text
+    assert "audio-to-image" in image.info
+    assert not Image.open(io.BytesIO(bare)).info
 
 
 def test_a_recording_becomes_a_picture_and_everything_is_told_in_order(served: Server, recording: Path) -> None:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from orchestrator.errors import AudioToImageError
 from orchestrator.paint.tokens import ClipTokenizer, unknown_words
 
+pytestmark = pytest.mark.quick
+
 CLIP = Path(__file__).parent / "data" / "clip"
 PADDINGS = {"!": 0, "<|endoftext|>": 49407}  # of Stable Diffusion 2 and 1
 # What transformers' CLIPTokenizer gives with Stable Diffusion 2.1's settings and CLIP's whole vocabulary.

@@ -10,7 +10,6 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from orchestrator import picture as png
 
@@ -18,10 +17,9 @@ DEMO = Path(__file__).parent.parent / "models" / "demo"
 COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
 
 
-def test_ten_recordings_become_the_pictures_that_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(DEMO / "recipe"))
-    from judge import Judge
-    from world import COLOURS, PAINTED_SUBJECTS
+def test_ten_recordings_become_the_pictures_that_were_asked_for() -> None:
+    from training.demo.pictures.judge import Judge
+    from training.demo.world import COLOURS, PAINTED_SUBJECTS
 
     table = tomllib.loads((DEMO / "recordings" / "recordings.toml").read_text())["recording"]
     files = [str(DEMO / "recordings" / each["file"]) for each in table]
@@ -37,7 +35,7 @@ def test_ten_recordings_become_the_pictures_that_were_asked_for(monkeypatch: pyt
     painted = [png.read_pixels(Path(event["path"])) for event in told if event["event"] == "kept"]
     assert sum(words == each["said"] for words, each in zip(heard, table, strict=True)) >= 9
 
-    verdicts = Judge().look(np.stack(painted))
+    verdicts = Judge().classify(np.stack(painted))
     asked = [(first(each["said"], PAINTED_SUBJECTS), first(each["said"], COLOURS)) for each in table]
     assert sum((seen.subject, seen.colour) == want for seen, want in zip(verdicts, asked, strict=True)) >= 9
 

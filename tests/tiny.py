@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import diffusers
 import numpy as np
@@ -15,7 +16,7 @@ from orchestrator.convert import convert
 CLIP = Path(__file__).parent / "data" / "clip"
 WORDS = 49408
 NOISE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
-KINDS = {  # of Stable Diffusion: what tells its generations apart
+KINDS: dict[str, dict[str, Any]] = {  # of Stable Diffusion: what tells its generations apart
     "1": {"padding": "<|endoftext|>", "prediction": "epsilon", "width": 24, "act": "quick_gelu", "linear": False},
     "2": {"padding": "!", "prediction": "epsilon", "width": 32, "act": "gelu", "linear": True},
     "v": {"padding": "!", "prediction": "v_prediction", "width": 32, "act": "gelu", "linear": True},

@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 
 from orchestrator import files
 from orchestrator.catalogue import seen
-from orchestrator.catalogue.layout import OPENED
 from orchestrator.catalogue.known import REINSTALL, Catalogue, Licence, Model, Role, parse
 from orchestrator.catalogue.layout import OPENED
 from orchestrator.errors import AudioToImageError, Misuse, ModelMissing

@@ -13,6 +13,7 @@ from typing import NoReturn
 import click
 
 from orchestrator import __version__
+from orchestrator.cli import doctor, gallery, line, machine, models, serve, shortcut, talk
 from orchestrator.errors import AudioToImageError, Cancelled
 
 
@@ -20,6 +21,25 @@ from orchestrator.errors import AudioToImageError, Cancelled
 @click.version_option(__version__, prog_name="audio-to-image")
 def commands() -> None:
     """Say it, see it: speech to picture, offline, on your own machine."""
+
+
+VERBS: tuple[click.Command, ...] = (
+    line.record,
+    line.hear,
+    line.clean,
+    line.paint,
+    line.picture,
+    talk.talk,
+    gallery.gallery,
+    models.models,
+    serve.serve,
+    doctor.doctor,
+    shortcut.shortcut,
+    machine.devices,
+    machine.completion,
+)
+for verb in VERBS:
+    commands.add_command(verb)
 
 
 def main() -> NoReturn:
@@ -71,6 +91,3 @@ def _report(error: AudioToImageError) -> int:
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-from orchestrator.cli import doctor, gallery, line, machine, models, serve, shortcut, talk  # noqa: E402,F401 - registers the verbs

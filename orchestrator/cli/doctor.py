@@ -8,10 +8,10 @@ from dataclasses import asdict
 import click
 
 from orchestrator import settings
-from orchestrator.cli import commands, options
+from orchestrator.cli import options
 
 
-@commands.command()
+@click.command()
 @options.as_json
 def doctor(as_json: bool) -> int:
     """Check what works on this machine and print a fix for what does not. Exits with 0 if `talk` will work."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator import events, settings
-from orchestrator.cli import commands, options
+from orchestrator.cli import options
 from orchestrator.terminal import printable
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.gallery import Gallery
 
 
-@commands.group()
+@click.group()
 def gallery() -> None:
     """List, search and manage the pictures you have painted."""
 

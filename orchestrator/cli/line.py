@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator import events, settings
-from orchestrator.cli import commands, options
+from orchestrator.cli import options
 from orchestrator.errors import Misuse
 from orchestrator.events import Event
 from orchestrator.files import kind
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.record import Stop
 
 
-@commands.command()
+@click.command()
 @options.recording
 @click.option("--until-silence", is_flag=True, help="Stop at the end of the sentence.")
 @options.output
@@ -49,7 +49,7 @@ def record(until_silence: bool, as_json: bool, timings: bool, **flags: object) -
     )
 
 
-@commands.command()
+@click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @options.hearing
 @options.threads
@@ -73,7 +73,7 @@ def hear(file: Path, as_json: bool, timings: bool, **flags: object) -> int:
         )
 
 
-@commands.command()
+@click.command()
 def clean() -> None:
     """Remove non-speech tags such as [MUSIC] from text. Reads stdin and writes stdout."""
     from orchestrator.clean import clean_bytes
@@ -81,7 +81,7 @@ def clean() -> None:
     sys.stdout.buffer.write(clean_bytes(sys.stdin.buffer.read()))
 
 
-@commands.command()
+@click.command()
 @click.argument("prompt")
 @options.painting
 @options.output
@@ -100,7 +100,7 @@ def paint(prompt: str, image: str, as_json: bool, timings: bool, **flags: object
         return terminal.show(pipeline.with_failure(stream), _kept, as_json=as_json, timings=timings)
 
 
-@commands.command()
+@click.command()
 @click.argument("files", nargs=-1, required=True)
 @options.hearing
 @options.painting

@@ -8,12 +8,12 @@ from dataclasses import asdict
 import click
 from click.shell_completion import get_completion_class
 
-from orchestrator.cli import commands, options
+from orchestrator.cli import options
 
 PROGRAM = "audio-to-image"
 
 
-@commands.command()
+@click.command()
 @options.as_json
 def devices(as_json: bool) -> None:
     """List microphones, with the ids that --device takes."""
@@ -24,10 +24,11 @@ def devices(as_json: bool) -> None:
         click.echo(json.dumps(asdict(each)) if as_json else f"{each.id}\t{each.name}{mark}")
 
 
-@commands.command()
+@click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print the completion script for a shell. To use it: eval "$(audio-to-image completion bash)"."""
     complete = get_completion_class(shell)
     if complete:
+        commands = click.get_current_context().find_root().command
         click.echo(complete(commands, {}, PROGRAM, "_AUDIO_TO_IMAGE_COMPLETE").source())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator import events, settings
-from orchestrator.cli import commands, options
+from orchestrator.cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.events import Event
 
 
-@commands.group()
+@click.group()
 def models() -> None:
     """List, fetch and manage models."""
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator import settings
-from orchestrator.cli import commands, options
+from orchestrator.cli import options
 
 if TYPE_CHECKING:
     from orchestrator.studio import Serving
 
 
-@commands.command()
+@click.command()
 @options.setting("port")
 @options.setting("host")
 @options.setting("token")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator import settings
-from orchestrator.cli import commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +19,7 @@ quick_action = click.option("--quick-action", is_flag=True, help="The Quick Acti
 folder = click.option("--output", "-o", type=click.Path(path_type=Path), default=Path(), help="The folder to write to.")
 
 
-@commands.group()
+@click.group()
 def shortcut() -> None:
     """Install, export or remove the macOS Shortcut."""
 

@@ -7,13 +7,13 @@ from contextlib import closing
 import click
 
 from orchestrator import events, settings
-from orchestrator.cli import commands, options
+from orchestrator.cli import options
 from orchestrator.errors import Misuse
 from orchestrator.events import Event
 from orchestrator.files import kind
 
 
-@commands.command()
+@click.command()
 @click.option("--once", is_flag=True, help="Exit after one sentence.")
 @click.option("--now", is_flag=True, help="Start listening without waiting for a key.")
 @click.option("--confirm", is_flag=True, help="Edit or reject the prompt before it is painted.")

@@ -139,9 +139,8 @@ class Unet(nn.Module):
         self.model = model
 
     def forward(self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor) -> Tensor:
-        noise: Tensor = self.model(
-            sample, timestep, encoder_hidden_states.squeeze(2).transpose(1, 2), return_dict=False
-        )[0]
+        words = encoder_hidden_states.squeeze(2).transpose(1, 2)
+        noise: Tensor = self.model(sample, timestep, words, return_dict=False)[0]
         return noise
 
 
@@ -217,17 +216,15 @@ def _unet(source: Source) -> Graph:
 
 
 def _vae_decoder(source: Source) -> Graph:
-    return Graph(
-        name="vae_decoder", module=Decoder(autoencoder(source)), inputs={"z": latents(source)}, outputs=("image",)
-    )
+    inputs = {"z": latents(source)}
+    return Graph(name="vae_decoder", module=Decoder(autoencoder(source)), inputs=inputs, outputs=("image",))
 
 
 def _vae_encoder(source: Source) -> Graph:
     vae = autoencoder(source)
     side = source.configs["unet"]["sample_size"] * 2 ** (len(vae.config.block_out_channels) - 1)
-    return Graph(
-        name="vae_encoder", module=Encoder(vae), inputs={"x": torch.zeros(1, 3, side, side)}, outputs=("latent",)
-    )
+    inputs = {"x": torch.zeros(1, 3, side, side)}
+    return Graph(name="vae_encoder", module=Encoder(vae), inputs=inputs, outputs=("latent",))
 
 
 def _safety_checker(source: Source) -> Graph:

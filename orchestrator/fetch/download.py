@@ -41,7 +41,7 @@ class Wanted:
 def download(wanted: Wanted, target: Path) -> Generator[Event, None, File]:
     """Fetch a file, resuming an earlier run; return the File that arrived."""
     if target.is_file():
-        arrived = verified(target, wanted)
+        arrived = matching_file(target, wanted)
         if arrived:
             yield wanted.progress(arrived.size)
             return arrived
@@ -51,10 +51,10 @@ def download(wanted: Wanted, target: Path) -> Generator[Event, None, File]:
     if not resumed:
         _take_cached(wanted, part)
     yield from _fill(wanted, part)
-    if resumed and not verified(part, wanted):  # the earlier run fetched another file: start again
+    if resumed and not matching_file(part, wanted):  # the earlier run fetched another file: start again
         _delete(part)
         yield from _fill(wanted, part)
-    arrived = verified(part, wanted)
+    arrived = matching_file(part, wanted)
     if not arrived:
         _delete(part)
         raise HubError(
@@ -65,7 +65,7 @@ def download(wanted: Wanted, target: Path) -> Generator[Event, None, File]:
     return arrived
 
 
-def verified(path: Path, wanted: Wanted) -> File | None:
+def matching_file(path: Path, wanted: Wanted) -> File | None:
     """Check a file against everything known about it; return None if it is another one."""
     remote = wanted.remote
     if size_of(path) != remote.size:
@@ -109,7 +109,7 @@ def pause(tries: int, seconds: float | None) -> None:
 
 def _resume(wanted: Wanted, part: Path, start: int) -> Generator[Event]:
     """Append one response, up to its end or just past the size that the file should have."""
-    with hub.reading(wanted.repository, wanted.commit, wanted.remote.path, start) as (begun, blocks):
+    with hub.open_file(wanted.repository, wanted.commit, wanted.remote.path, start) as (begun, blocks):
         try:
             with part.open("ab" if begun else "wb") as file:
                 for block in blocks:
@@ -127,7 +127,7 @@ def _resume(wanted: Wanted, part: Path, start: int) -> Generator[Event]:
 
 def _take_cached(wanted: Wanted, part: Path) -> None:
     """Copy the file if another program has fetched it already."""
-    cached = hub.cached(wanted.repository, wanted.commit, wanted.remote.path)
+    cached = hub.find_cached(wanted.repository, wanted.commit, wanted.remote.path)
     if not cached:
         return
     files.make_folder(part.parent)

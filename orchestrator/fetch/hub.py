@@ -87,7 +87,7 @@ def _remote(sibling: Any) -> Remote:
     return Remote(path=sibling.rfilename, size=sibling.size or 0, sha256=sha256, blob=sibling.blob_id or "")
 
 
-def cached(repository: str, commit: str, path: str) -> Path | None:
+def find_cached(repository: str, commit: str, path: str) -> Path | None:
     """Find a file in huggingface_hub's cache on this machine, where other programs may have put it."""
     from huggingface_hub import try_to_load_from_cache
 
@@ -96,7 +96,7 @@ def cached(repository: str, commit: str, path: str) -> Path | None:
 
 
 @contextmanager
-def reading(repository: str, commit: str, path: str, start: int) -> Iterator[tuple[int, Iterator[bytes]]]:
+def open_file(repository: str, commit: str, path: str, start: int) -> Iterator[tuple[int, Iterator[bytes]]]:
     """Open a file from its byte `start` on; yield the byte that the hub really begins with, and the blocks."""
     from huggingface_hub import get_session, hf_hub_url, hf_raise_for_status
     from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined] # exported lazily

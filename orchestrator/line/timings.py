@@ -19,7 +19,7 @@ STAGES: dict[type[Event], str] = {  # the event that ends each stage
 }
 
 
-def timed(stream: Iterator[Event]) -> Generator[Event]:
+def with_timings(stream: Iterator[Event]) -> Generator[Event]:
     """Pass events on, and add the timings of its stages after each picture, or at the end if there is none."""
     stages = {"start": _age()}
     last = time.perf_counter()

@@ -110,7 +110,7 @@ def _door(settings: Settings, turns: dict[str, Turns], jobs: Jobs, microphone: M
 
     def other(message: object) -> Generator[object]:
         if not isinstance(message, Press):
-            raise Misuse(f"{message!r:.60} is not understood")
+            raise Misuse(f"{message!r:.60} is not understood", "end `serve` and start it again")
         return press(microphone, jobs, message)
 
     door = Door(settings.socket, turns, other)

@@ -18,7 +18,7 @@ from orchestrator import catalogue, files
 from orchestrator.errors import Misuse, ModelMissing
 from orchestrator.events import Kept
 from orchestrator.gallery import ID, Gallery
-from orchestrator.settings import Settings, changed
+from orchestrator.settings import Settings, override
 from orchestrator.studio.fields import FIELDS, MOST_COUNT
 
 MOST_FIELDS = 100
@@ -73,7 +73,7 @@ def apply(settings: Settings, fields: Mapping[str, Any]) -> Settings:
             _check_model(value, catalogue.load().role_by_setting[name])
         elif values and value not in values:
             raise Misuse(f"{name} in {PLACE} cannot be {value!r:.60}", f"choose one of: {', '.join(values)}")
-    result = changed(settings, given, PLACE)
+    result = override(settings, given, PLACE)
     if not 1 <= result.count <= MOST_COUNT:
         raise Misuse(f"count must lie between 1 and {MOST_COUNT}, not {result.count}", "send several requests")
     return result

@@ -13,7 +13,7 @@ from unicodedata import combining, east_asian_width
 
 from orchestrator import events
 from orchestrator.events import Event
-from orchestrator.line.timings import timed
+from orchestrator.line.timings import with_timings
 from orchestrator.picture import to_png
 from orchestrator.terminal.preview import Screen, protocol
 
@@ -113,7 +113,7 @@ def show(
     """Show every event, print each result, and return the exit code: that of the first failure, or 0."""
     code = 0
     with face(as_json=as_json) as shown:
-        for event in timed(stream) if timings else stream:
+        for event in with_timings(stream) if timings else stream:
             shown.draw(event)
             if isinstance(event, events.Failed):
                 code = code or event.code

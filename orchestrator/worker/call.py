@@ -4,21 +4,34 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from orchestrator.errors import AudioToImageError, Cancelled
 from orchestrator.worker.messages import Answer
 
-if TYPE_CHECKING:
-    from orchestrator.worker import RemoteEngine
-
 Value = TypeVar("Value")
+
+
+class Peer(Protocol):
+    """The engine of a call."""
+
+    def tick(self) -> None:
+        """Check whether to go on waiting; may raise."""
+
+    def wait(self) -> None:
+        """Wait until something arrives."""
+
+    def collect(self) -> None:
+        """Take what has arrived."""
+
+    def cancel(self, number: int) -> None:
+        """Tell the engine to stop a call."""
 
 
 class Call(Generic[Value]):
     """A method that was called: poll it, wait for its result, iterate over its values, or cancel it."""
 
-    def __init__(self, engine: RemoteEngine[Any], number: int) -> None:
+    def __init__(self, engine: Peer, number: int) -> None:
         self.number = number
         self._engine = engine
         self._values: deque[Value] = deque()

@@ -1,4 +1,4 @@
-"""A disk of our own that can be filled to its last page, or made read-only."""
+"""A small file system that a test can fill to its last page or make read-only."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ class Disk:
     def __init__(self, folder: Path, megabytes: int) -> None:
         self.folder = folder
         self._fill = folder / ".fill"
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=777", "tmpfs", folder]
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=777", "tmpfs", str(folder)]
         if not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
             pytest.skip("mounting a small file system needs root on Linux")
 
-    def leave(self, pages: int) -> None:
-        """Fill the disk but for so many pages."""
+    def leave_free(self, pages: int) -> None:
+        """Fill the disk except for a number of pages."""
         self._fill.unlink(missing_ok=True)
         free = os.statvfs(self.folder).f_bavail
         with self._fill.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, max(1, free - pages) * PAGE)
 
     def free(self) -> None:
-        """Give all room back."""
+        """Free the space that `leave` filled."""
         self._fill.unlink(missing_ok=True)
 
     def protect(self) -> None:
-        """Let nobody write, whoever they are."""
+        """Make the disk read-only, also for root."""
         subprocess.run(["mount", "-o", "remount,ro", self.folder], check=True)
 
     def unmount(self) -> None:
@@ -44,7 +44,7 @@ class Disk:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    """A disk of eight megabytes."""
+    """Mount a file system of eight megabytes."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = Disk(folder, 8)

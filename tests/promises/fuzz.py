@@ -1,8 +1,8 @@
-"""Give what reads foreign bytes a great many of them; nothing but an AudioToImageError may come out.
+"""Fuzz everything that parses foreign bytes: no exception other than an AudioToImageError is allowed.
 
     python tests/promises/fuzz.py png --cases 1000000
 
-A case that brings another error is printed, and the status is not 0.
+A case that raises another exception is printed, and the exit status is not 0.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ RECIPE = Recipe(
     prompt="a red house", seed=7, steps=20, guidance=7.5, sampler="dpm++2m", spacing="leading", width=5, height=6,
     model="demo", engine="onnx", compute_unit="cpu", id="01abcdefgh", made="2026-01-01T00:00:00+00:00",
 )  # fmt: skip
-MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder of our own is made in it
+MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else None  # noqa: S108 - only a temporary folder is made in it
 RECORD = seen.Seen(
     name="base.en", repository="harbour/boat", commit="1" * 40, licence="mit", fetched=(),
     files=(seen.File(path="model.bin", size=3, sha256=hashlib.sha256(b"abc").hexdigest()),),
@@ -56,33 +56,33 @@ RECORD = seen.Seen(
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Something that reads bytes, and bytes to begin with."""
+    """A parser to fuzz, and inputs to start from."""
 
     read: Callable[[bytes, Path], object]  # with a folder to work in
     seeds: tuple[bytes, ...]
     longest: int = 1024  # bytes
 
 
-def filtered(data: bytes, _folder: Path) -> None:
+def clean_text(data: bytes, _folder: Path) -> None:
     words = clean_bytes(data)
     assert words == b"" or (words.endswith(b"\n") and words.count(b"\n") == 1)
     prompt = clean(data.decode(errors="replace")).prompt
     assert clean(prompt).prompt == prompt, "cleaned twice is not cleaned once"
 
 
-def refined(data: bytes, _folder: Path) -> None:
+def refine_prompt(data: bytes, _folder: Path) -> None:
     sentence, _, prompt = data.decode(errors="replace").partition("\n")
     refine(sentence, prompt)
 
 
-def pressed(data: bytes, _folder: Path) -> None:
+def read_keys(data: bytes, _folder: Path) -> None:
     reader = Reader()
     for start in range(0, len(data), 3):
         list(reader.read(data[start : start + 3]))
 
 
 def in_file(read: Callable[[Path], object]) -> Callable[[bytes, Path], object]:
-    """Read from a file with these bytes."""
+    """Adapt a parser of files to bytes."""
 
     def from_file(data: bytes, folder: Path) -> None:
         path = folder / "file"
@@ -96,8 +96,8 @@ def chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def hostile_png(data: bytes, folder: Path) -> None:
-    """Half of the cases are a file, the others a text chunk with its checksum right, packed or not."""
+def read_png(data: bytes, folder: Path) -> None:
+    """Parse the data as a PNG file, or as the content of a text chunk with a correct checksum, compressed or not."""
     path = folder / "picture.png"
     kind, body = data[:1], data[1:]
     if kind in (b"t", b"z", b"i", b"j"):
@@ -115,8 +115,8 @@ def hostile_png(data: bytes, folder: Path) -> None:
         png.parameters(found)
 
 
-def configured(data: bytes, folder: Path) -> None:
-    """One's own settings, in the file and then in the environment."""
+def read_settings(data: bytes, folder: Path) -> None:
+    """Read the data as the settings file, then as an environment variable."""
     path = settings.settings_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
@@ -129,12 +129,12 @@ def configured(data: bytes, folder: Path) -> None:
     settings.load(environment={settings.ENVIRONMENT + name.strip().upper(): value})
 
 
-def catalogued(data: bytes, _folder: Path) -> None:
+def read_catalogue(data: bytes, _folder: Path) -> None:
     catalogue.parse(data)
 
 
-def resummed(data: bytes) -> bytes:
-    """Make the checksums of a tar's headers right, or hardly a case would come past them."""
+def with_correct_checksums(data: bytes) -> bytes:
+    """Correct the checksums of the headers in a tar file, which would stop almost every case."""
     whole = bytearray(data)
     for start in range(0, len(whole) - 511, 512):
         if whole[start + 257 : start + 262] == b"ustar":
@@ -143,16 +143,16 @@ def resummed(data: bytes) -> bytes:
     return bytes(whole)
 
 
-def bundled(data: bytes, folder: Path) -> None:
+def add_bundle(data: bytes, folder: Path) -> None:
     path = folder / "bundle.tar"
-    path.write_bytes(resummed(data))
+    path.write_bytes(with_correct_checksums(data))
     here = settings.Settings(data=folder / "data")
     shutil.rmtree(here.data, ignore_errors=True)
     for _ in bundle.add(path, catalogue.load(), here):
         pass
 
 
-def unzipped(data: bytes, folder: Path) -> None:
+def unzip(data: bytes, folder: Path) -> None:
     (folder / "model.zip").write_bytes(data)
     shutil.rmtree(folder / "whole", ignore_errors=True)
     for _ in bundle.unzip(folder, folder / "whole"):
@@ -160,23 +160,23 @@ def unzipped(data: bytes, folder: Path) -> None:
     assert all(path.is_relative_to(folder / "whole") for path in (folder / "whole").rglob("*"))
 
 
-def described(data: bytes, folder: Path) -> None:
+def read_description(data: bytes, folder: Path) -> None:
     (folder / "model.json").write_bytes(data)
     Description.read(folder)
 
 
-def recorded(data: bytes, _folder: Path) -> None:
-    with suppress(ValueError):  # as it says
+def read_record(data: bytes, _folder: Path) -> None:
+    with suppress(ValueError):  # which its docstring allows
         seen.Seen.from_json(data.decode(errors="replace"))
 
 
-def packed(kind: str) -> bytes:
+def encoded_picture(kind: str) -> bytes:
     out = io.BytesIO()
     Image.fromarray(PIXELS).save(out, kind)
     return out.getvalue()
 
 
-def archive(*names: str) -> bytes:
+def zip_file(*names: str) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
         for name in names:
@@ -184,7 +184,7 @@ def archive(*names: str) -> bytes:
     return out.getvalue()
 
 
-def a_bundle() -> bytes:
+def bundle_file() -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         manifest = json.dumps({"format": 1, "models": [json.loads(RECORD.to_json())]}).encode()
@@ -196,7 +196,7 @@ def a_bundle() -> bytes:
 
 
 def speech_model() -> bytes:
-    """The head of a speech model's file, and one tensor."""
+    """Return the header of a speech model's file and one tensor."""
     head = struct.pack("<12i", ggml.MAGIC, 51864, 512, 64, 2, 1, 96, 64, 2, 1, 80, 1)
     tokens = struct.pack("<i", 2) + struct.pack("<i", 1) + b" " + struct.pack("<i", 3) + b" an"
     return (
@@ -217,26 +217,28 @@ TOML = tuple(f"{name} = {value}".encode() for name, value in (
     ("translate", "true"), ("language", '"en"'), ("seconds", "[[[1]]]"), ("keep_audio", "{a.b = 1}"),
     ("count", "inf"), ("steps", "9" * 5000), ("output", '"\\u0000"'), ("initial_prompt", "[" * 1000),
 ))  # fmt: skip
+CATALOGUE = settings.shipped_models() / "catalogue.toml"
+DESCRIPTION = settings.demo_models() / "pictures" / "onnx" / "model.json"
 TARGETS = {
-    "clean": Target(read=filtered, seeds=("[MUSIC] a *sighs* (x) ♪ - >> “”<|en|>、【笑】".encode(),)),
-    "refine": Target(read=refined, seeds=(b"make it night\na red house by the sea", b"now not so big\nno")),
-    "keys": Target(read=pressed, seeds=(b"\x1b[=11u\x1b[55555u\x1b[?11u\x1b[32;1:3u\x1b[A\x1b[3~a\xc3\xa9\x1bOA",)),
+    "clean": Target(read=clean_text, seeds=("[MUSIC] a *sighs* (x) ♪ - >> “”<|en|>、【笑】".encode(),)),
+    "refine": Target(read=refine_prompt, seeds=(b"make it night\na red house by the sea", b"now not so big\nno")),
+    "keys": Target(read=read_keys, seeds=(b"\x1b[=11u\x1b[55555u\x1b[?11u\x1b[32;1:3u\x1b[A\x1b[3~a\xc3\xa9\x1bOA",)),
     "recipe": Target(read=lambda data, _: Recipe.from_json(data.decode(errors="replace")), seeds=TEXT),
-    "png": Target(read=hostile_png, seeds=(png.to_png(PIXELS, RECIPE), b"t" + TEXT[0], b"z" + TEXT[0], b"j" + TEXT[0])),
-    "pixels": Target(read=in_file(png.read_pixels), seeds=tuple(packed(kind) for kind in png.READABLE)),
-    "settings": Target(read=configured, seeds=TOML),
-    "catalogue": Target(read=catalogued, seeds=((settings.shipped_models() / "catalogue.toml").read_bytes()[:3000],)),
-    "records": Target(read=recorded, seeds=(RECORD.to_json().encode(),)),
-    "bundles": Target(read=bundled, seeds=(a_bundle(),), longest=4096),
-    "archives": Target(read=unzipped, seeds=(archive("a/weights", "b"), archive("../x"))),
+    "png": Target(read=read_png, seeds=(png.to_png(PIXELS, RECIPE), b"t" + TEXT[0], b"z" + TEXT[0], b"j" + TEXT[0])),
+    "pixels": Target(read=in_file(png.read_pixels), seeds=tuple(encoded_picture(kind) for kind in png.READABLE)),
+    "settings": Target(read=read_settings, seeds=TOML),
+    "catalogue": Target(read=read_catalogue, seeds=(CATALOGUE.read_bytes()[:3000],)),
+    "records": Target(read=read_record, seeds=(RECORD.to_json().encode(),)),
+    "bundles": Target(read=add_bundle, seeds=(bundle_file(),), longest=4096),
+    "archives": Target(read=unzip, seeds=(zip_file("a/weights", "b"), zip_file("../x"))),
     "speech models": Target(read=in_file(ggml.check), seeds=(speech_model(),)),
-    "descriptions": Target(read=described, seeds=((settings.demo_models() / "pictures/onnx/model.json").read_bytes(),)),
+    "descriptions": Target(read=read_description, seeds=(DESCRIPTION.read_bytes(),)),
 }  # fmt: skip
 
 
 @contextmanager
 def own_home() -> Iterator[Path]:
-    """Make a folder, and in it a home: these settings are nobody's."""
+    """Make a temporary folder and point the settings and data folders into it."""
     with TemporaryDirectory(dir=MEMORY) as name:
         os.environ |= {"HOME": f"{name}/home", "XDG_CONFIG_HOME": f"{name}/config", "XDG_DATA_HOME": f"{name}/data"}
         (Path(name) / "work").mkdir()

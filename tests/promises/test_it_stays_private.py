@@ -1,4 +1,4 @@
-"""It stays private: without a network all but fetching works, and with one nobody outside is spoken to."""
+"""Without a network everything but fetching works, and with one nothing connects outside this machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from microphone import Microphone, microphone
-from often import LONG
+from repetitions import LONG
 
 from orchestrator.settings import demo_models
 
@@ -20,7 +20,7 @@ __all__ = ["microphone"]
 
 COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
 RECORDING = str(demo_models() / "recordings" / "02.wav")
-ALONE = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh"]  # loopback, and no route to anywhere
+ALONE = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh"]  # loopback only
 TALK = ["talk", "--once", "--now", "--no-open", "--steps", "2"]
 VERBS = {
     "hear": ["hear", RECORDING],
@@ -47,7 +47,7 @@ OUTSIDE = re.compile(r"sa_family=AF_INET6?\b(?!.*(\"127\.|\"::1\"|\"::ffff:127\.
 
 needs_namespace = pytest.mark.skipif(
     not shutil.which("unshare") or subprocess.run([*ALONE, "true"], capture_output=True, check=False).returncode != 0,
-    reason="a network of one's own needs root on Linux",
+    reason="a network namespace needs root on Linux",
 )
 needs_strace = pytest.mark.skipif(
     not shutil.which("strace") or subprocess.run(["strace", "true"], capture_output=True, check=False).returncode != 0,
@@ -71,18 +71,18 @@ def test_without_a_network_everything_works(microphone: Microphone, tmp_path: Pa
 
 @needs_namespace
 def test_without_a_network_a_sentence_becomes_a_picture(microphone: Microphone, isolated: Path) -> None:
-    assert Path(talked([*ALONE, COMMAND, *TALK], microphone, isolated)).exists()
+    assert Path(talk([*ALONE, COMMAND, *TALK], microphone, isolated)).exists()
 
 
 @needs_namespace
-def test_without_a_network_fetching_alone_fails_and_says_so() -> None:
+def test_without_a_network_fetching_fails_with_a_clear_error() -> None:
     done = subprocess.run([*ALONE, COMMAND, "models", "get", "tiny"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert re.search(r"^error: the network failed .*\n  try: audio-to-image models get$", done.stderr, re.MULTILINE)
 
 
-def talked(command: list[str], microphone: Microphone, home: Path) -> str:
-    """Run the command and speak when it listens; give back what it printed."""
+def talk(command: list[str], microphone: Microphone, home: Path) -> str:
+    """Run the command, speak when it records, and return what it printed."""
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -91,13 +91,13 @@ def talked(command: list[str], microphone: Microphone, home: Path) -> str:
         assert time.monotonic() < end
         time.sleep(0.02)
     microphone.play(Path(RECORDING))
-    printed, told = process.communicate(timeout=120)
-    assert process.returncode == 0, told
+    printed, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
     return printed.strip()
 
 
 @needs_strace
-def test_a_whole_talk_connects_to_nobody_beyond_this_machine(
+def test_talk_connects_only_to_this_machine(
     microphone: Microphone, isolated: Path, tmp_path: Path, record_property: Callable
 ) -> None:
     trace = tmp_path / "trace"
@@ -109,7 +109,7 @@ def test_a_whole_talk_connects_to_nobody_beyond_this_machine(
         "-o",
         str(trace),
     ]
-    picture = talked([*watch, COMMAND, *TALK], microphone, isolated)
+    picture = talk([*watch, COMMAND, *TALK], microphone, isolated)
     calls = trace.read_text().splitlines()
     assert Path(picture).exists()
     assert any("connect(" in call and "/pulse/native" in call for call in calls), "the trace saw no sound server"
@@ -119,7 +119,7 @@ def test_a_whole_talk_connects_to_nobody_beyond_this_machine(
 
 
 @needs_strace
-def test_the_trace_would_see_a_connection_to_elsewhere(tmp_path: Path) -> None:
+def test_the_trace_shows_connections_outside_this_machine(tmp_path: Path) -> None:
     program = "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('192.0.2.1', 9))"
     trace = tmp_path / "trace"
     subprocess.run(["strace", "-f", "--trace=connect", "-o", trace, sys.executable, "-c", program], check=False)

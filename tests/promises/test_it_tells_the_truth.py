@@ -1,4 +1,4 @@
-"""It tells the truth: each error is provoked, says what failed, and has a hint that, run as written, repairs it."""
+"""Errors are true and useful: each says what failed, and its hint, run as written in a shell, repairs it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import provoked
 import pytest
 from microphone import SOURCE, Microphone, microphone
 from sounds import silence
@@ -33,8 +32,8 @@ PIXELS = np.zeros((8, 8, 3), np.uint8)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
-    """How a command ended."""
+class Outcome:
+    """The exit code and output of a command."""
 
     code: int
     printed: str
@@ -42,8 +41,8 @@ class Told:
     hint: str
 
 
-class Person:
-    """Someone who types commands in a folder, and does what the hints say."""
+class CommandLine:
+    """Runs commands and hints in a folder."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
         self.folder, self._patch, self._capfd = folder, monkeypatch, capfd
@@ -54,61 +53,61 @@ class Person:
     def set(self, name: str, value: str) -> None:
         self._patch.setenv(f"AUDIO_TO_IMAGE_{name}", value)
 
-    def types(self, *command: str) -> Told:
-        """Run the command in this process."""
+    def run(self, *command: str) -> Outcome:
+        """Run a command in this process."""
         self._capfd.readouterr()
         self._patch.setattr(sys, "argv", ["audio-to-image", *command])
         with pytest.raises(SystemExit) as left:
             main()
-        printed, told = self._capfd.readouterr()
-        error = re.search(r"^error: (.*)$(?:\n  try: (.*)$)?", told, re.MULTILINE)
+        printed, errors = self._capfd.readouterr()
+        error = re.search(r"^error: (.*)$(?:\n  try: (.*)$)?", errors, re.MULTILINE)
         message, hint = (error[1], error[2] or "") if error else ("", "")
-        return Told(code=int(left.value.code or 0), printed=printed.strip(), message=message, hint=hint)
+        return Outcome(code=int(left.value.code or 0), printed=printed.strip(), message=message, hint=hint)
 
-    def obeys(self, hint: str) -> str:
-        """Run a hint as it is written, in a shell; give back what that printed."""
+    def follow(self, hint: str) -> str:
+        """Run a hint exactly as it is written, in a shell; return what it printed."""
         done = subprocess.run(["sh", "-c", hint], capture_output=True, text=True, check=False, cwd=self.folder)
         assert done.returncode == 0, f"{hint}\n{done.stderr}"
         return done.stdout
 
 
 @pytest.fixture
-def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Person:
-    folder = tmp_path / "a folder's own"  # a space and a quote: hints are typed as they are
+def command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> CommandLine:
+    folder = tmp_path / "a folder's own"  # a space and a quote, which hints must escape
     folder.mkdir()
     monkeypatch.setenv("AUDIO_TO_IMAGE_DATA", str(folder / "data"))
-    return Person(folder, monkeypatch, capfd)
+    return CommandLine(folder, monkeypatch, capfd)
 
 
-def kept(person: Person, prompt: str = "a red house") -> str:
-    return person.gallery.keep(PIXELS, replace(PLAIN, prompt=prompt)).id
+def kept(command_line: CommandLine, prompt: str = "a red house") -> str:
+    return command_line.gallery.keep(PIXELS, replace(PLAIN, prompt=prompt)).id
 
 
-# Each breaks something and gives the command that then fails.
-def no_folder(person: Person) -> list[str]:
-    return [*PAINT, "--output", str(person.folder / "new" / "picture.png")]
+# Each function breaks something and returns the command that then fails.
+def no_folder(command_line: CommandLine) -> list[str]:
+    return [*PAINT, "--output", str(command_line.folder / "new" / "picture.png")]
 
 
-def damaged_index(person: Person) -> list[str]:
-    kept(person)
-    (person.gallery.folder / index.FILE_NAME).write_bytes(b"no database " * 1000)
+def damaged_index(command_line: CommandLine) -> list[str]:
+    kept(command_line)
+    (command_line.gallery.folder / index.FILE_NAME).write_bytes(b"no database " * 1000)
     return ["gallery", "list"]
 
 
-def later_index(person: Person) -> list[str]:
-    kept(person)
-    with sqlite3.connect(person.gallery.folder / index.FILE_NAME) as database:
+def later_index(command_line: CommandLine) -> list[str]:
+    kept(command_line)
+    with sqlite3.connect(command_line.gallery.folder / index.FILE_NAME) as database:
         database.execute("PRAGMA user_version = 99")
     database.close()
     return ["gallery", "list"]
 
 
-def recording_in_the_way(person: Person) -> list[str]:
-    write_wav(person.folder / "said.part.wav", [silence(0.1)])
-    return ["record", "--seconds", "0.3", "--output", str(person.folder / "said.wav")]
+def recording_in_the_way(command_line: CommandLine) -> list[str]:
+    write_wav(command_line.folder / "said.part.wav", [silence(0.1)])
+    return ["record", "--seconds", "0.3", "--output", str(command_line.folder / "said.wav")]
 
 
-RUN = {  # the hint is a command: run it, and the first one works
+RUN = {  # the hint is a command that makes the failed one work
     no_folder: "there is no folder .*new",
     damaged_index: "the gallery's index .*index.sqlite is damaged",
     later_index: "was made by a later version",
@@ -117,16 +116,16 @@ RUN = {  # the hint is a command: run it, and the first one works
 
 
 @pytest.mark.parametrize("broken", RUN, ids=lambda each: each.__name__)
-def test_the_command_in_a_hint_repairs_it(broken: Callable, person: Person, microphone: Microphone) -> None:
-    command = broken(person)
-    told = person.types(*command)
-    assert told.code in (1, 2)
-    assert re.search(RUN[broken], told.message), told
-    person.obeys(told.hint)
-    assert person.types(*command).code == 0
+def test_the_command_in_a_hint_repairs_it(broken: Callable, command_line: CommandLine, microphone: Microphone) -> None:
+    command = broken(command_line)
+    outcome = command_line.run(*command)
+    assert outcome.code in (1, 2)
+    assert re.search(RUN[broken], outcome.message), outcome
+    command_line.follow(outcome.hint)
+    assert command_line.run(*command).code == 0
 
 
-LOOK = {  # the hint is a command that shows what there is to choose from: what is to be chosen is in what it prints
+LOOK = {  # the hint is a command that prints the possible choices
     ("gallery", "show", "zzzz"): ("no picture 'zzzz' in the gallery", "a red house"),
     ("paint", "a red house", "--image", "zzzz"): ("no picture 'zzzz'", "a red house"),
     ("paint", "a red house", "--image", "gone.png"): ("there is no picture gone.png", "a red house"),
@@ -140,16 +139,16 @@ LOOK = {  # the hint is a command that shows what there is to choose from: what 
 
 
 @pytest.mark.parametrize("command", LOOK, ids=" ".join)
-def test_the_command_in_a_hint_shows_what_there_is(command: tuple[str, ...], person: Person) -> None:
-    kept(person)
+def test_the_command_in_a_hint_shows_what_there_is(command: tuple[str, ...], command_line: CommandLine) -> None:
+    kept(command_line)
     message, shown = LOOK[command]
-    told = person.types(*command)
-    assert told.code in (1, 2, 4)
-    assert message in told.message
-    assert shown in person.obeys(told.hint)
+    outcome = command_line.run(*command)
+    assert outcome.code in (1, 2, 4)
+    assert message in outcome.message
+    assert shown in command_line.follow(outcome.hint)
 
 
-CHOOSE = {  # a flag or a setting has a value that cannot be; the hint names those that can
+CHOOSE = {  # a setting has an impossible value; the hint names the possible ones
     "ENGINE": ("tpu", "there is no engine 'tpu'"),
     "SAMPLER": ("none", "there is no sampler 'none'"),
     "SPACING": ("none", "there is no spacing 'none'"),
@@ -159,19 +158,19 @@ CHOOSE = {  # a flag or a setting has a value that cannot be; the hint names tho
 
 
 @pytest.mark.parametrize("name", CHOOSE)
-def test_what_a_hint_names_to_choose_from_can_be_chosen(name: str, person: Person) -> None:
+def test_a_choice_that_a_hint_names_works(name: str, command_line: CommandLine) -> None:
     value, message = CHOOSE[name]
     command = ["hear", RECORDING] if name == "HEARER" else PAINT
-    person.set(name, value)
-    told = person.types(*command)
-    assert (told.code, message in told.message) == (2, True)
-    choices = told.hint.removeprefix("choose one of: ").split(", ")
+    command_line.set(name, value)
+    outcome = command_line.run(*command)
+    assert (outcome.code, message in outcome.message) == (2, True)
+    choices = outcome.hint.removeprefix("choose one of: ").split(", ")
     assert len(choices) > 1
-    person.set(name, choices[0])
-    assert person.types(*command).code == 0
+    command_line.set(name, choices[0])
+    assert command_line.run(*command).code == 0
 
 
-FLAGS = {  # the hint names a flag, or another word, that makes the command work
+FLAGS = {  # the hint names a flag or a value that makes the command work
     ("paint", "a red house", "--steps", "1", "--output", "picture.jpg"): "does not end in .png",
     ("paint", "a red house", "--steps", "1", "--engine", "coreml"): "Core ML runs on macOS only",
     ("paint", "a red house", "--steps", "1", "--model", "demo-pictures"): "there is no model 'demo-pictures'",
@@ -186,23 +185,23 @@ NAMED = re.compile(
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="Core ML runs there")
 @pytest.mark.parametrize("command", FLAGS, ids=" ".join)
-def test_the_flag_that_a_hint_names_makes_it_work(command: tuple[str, ...], person: Person) -> None:
-    told = person.types(*command)
-    assert told.code in (1, 2, 4)
-    assert FLAGS[command] in told.message
-    named = NAMED.search(told.hint)
-    assert named, told.hint
+def test_the_flag_that_a_hint_names_makes_the_command_work(command: tuple[str, ...], command_line: CommandLine) -> None:
+    outcome = command_line.run(*command)
+    assert outcome.code in (1, 2, 4)
+    assert FLAGS[command] in outcome.message
+    named = NAMED.search(outcome.hint)
+    assert named, outcome.hint
     better, wrong = list(command), FLAGS[command].partition(" ")[0]
     flag = named["flag"] or command[-2 if wrong != "ddim" else -4]
     better[better.index(flag) + 1] = named["value"] or named["word"] or named["one"]
-    assert person.types(*better).code == 0, better
+    assert command_line.run(*better).code == 0, better
 
 
-def test_a_setting_that_is_wrong_is_named_with_what_repairs_it(person: Person) -> None:
-    person.set("STEPS", "many")
-    told = person.types(*PAINT)
-    assert (told.code, told.message) == (2, "AUDIO_TO_IMAGE_STEPS should be a whole number, not 'many'")
-    assert person.obeys(f"{told.hint}; audio-to-image {shlex.join(PAINT)}")
+def test_a_wrong_setting_is_named_and_its_hint_repairs_it(command_line: CommandLine) -> None:
+    command_line.set("STEPS", "many")
+    outcome = command_line.run(*PAINT)
+    assert (outcome.code, outcome.message) == (2, "AUDIO_TO_IMAGE_STEPS should be a whole number, not 'many'")
+    assert command_line.follow(f"{outcome.hint}; audio-to-image {shlex.join(PAINT)}")
 
 
 @pytest.mark.parametrize(
@@ -213,20 +212,20 @@ def test_a_setting_that_is_wrong_is_named_with_what_repairs_it(person: Person) -
         ("steps = 1.5", "whole"),
     ],
 )
-def test_a_settings_file_that_is_wrong_is_repaired_as_the_hint_says(content: str, message: str, person: Person) -> None:
+def test_the_hint_for_a_wrong_settings_file_repairs_it(content: str, message: str, command_line: CommandLine) -> None:
     path = settings_file()
     path.parent.mkdir(parents=True)
     path.write_text(content)
-    told = person.types("gallery", "list")
-    assert (told.code, message in told.message) == (2, True)
-    meant = re.fullmatch(r"did you mean '(\w+)'\?", told.hint)
-    assert meant or told.hint == f"edit {path}"
+    outcome = command_line.run("gallery", "list")
+    assert (outcome.code, message in outcome.message) == (2, True)
+    meant = re.fullmatch(r"did you mean '(\w+)'\?", outcome.hint)
+    assert meant or outcome.hint == f"edit {path}"
     path.write_text(f"{meant[1]} = 3" if meant else "steps = 3")
-    assert person.types("gallery", "list").code == 0
+    assert command_line.run("gallery", "list").code == 0
 
 
-def test_a_recording_of_a_lost_microphone_becomes_a_picture_as_the_hint_says(
-    person: Person, microphone: Microphone
+def test_the_hint_after_a_lost_microphone_makes_a_picture_of_the_recording(
+    command_line: CommandLine, microphone: Microphone
 ) -> None:
     microphone.play(Path(RECORDING))
     command = f"(sleep 3; kill -9 {microphone.server.pid}) & exec audio-to-image record --seconds 30"
@@ -234,40 +233,30 @@ def test_a_recording_of_a_lost_microphone_becomes_a_picture_as_the_hint_says(
     assert done.returncode == 1
     hint = re.search(r"^error: the microphone was lost after .*\n  try: (.*)$", done.stderr, re.MULTILINE)
     assert hint, done.stderr
-    assert person.obeys(f"{hint[1]} --steps 1").strip().endswith(".png")
+    assert command_line.follow(f"{hint[1]} --steps 1").strip().endswith(".png")
 
 
-def test_a_wrong_device_and_an_empty_prompt_have_hints_that_work(person: Person, microphone: Microphone) -> None:
-    told = person.types("record", "--seconds", "0.3", "--device", "nose")
-    assert (told.code, "there is no microphone 'nose'" in told.message) == (2, True)
-    assert SOURCE in person.obeys(told.hint.partition(";")[0])
-    told = person.types("paint", "")
-    assert (told.code, told.message) == (2, "the prompt is empty")
-    assert person.obeys(told.hint.removeprefix("say what to paint: ") + " --steps 1").strip().endswith(".png")
+def test_the_hints_for_a_wrong_device_and_no_prompt_work(command_line: CommandLine, microphone: Microphone) -> None:
+    outcome = command_line.run("record", "--seconds", "0.3", "--device", "nose")
+    assert (outcome.code, "there is no microphone 'nose'" in outcome.message) == (2, True)
+    assert SOURCE in command_line.follow(outcome.hint.partition(";")[0])
+    outcome = command_line.run("paint", "")
+    assert (outcome.code, outcome.message) == (2, "the prompt is empty")
+    assert command_line.follow(outcome.hint.removeprefix("say what to paint: ") + " --steps 1").strip().endswith(".png")
 
 
-def test_a_picture_whose_parent_is_gone_is_painted_from_its_words_as_the_hint_says(person: Person) -> None:
-    parent = person.gallery.keep(PIXELS, PLAIN)
-    child = person.gallery.keep(
+def test_the_hint_for_a_picture_without_its_parent_repaints_it_from_words(command_line: CommandLine) -> None:
+    parent = command_line.gallery.keep(PIXELS, PLAIN)
+    child = command_line.gallery.keep(
         PIXELS,
         replace(PLAIN, prompt="it's a 'red' house", model="", engine="auto", strength=0.5),
-        source=person.gallery.source_of(parent.path),
+        source=command_line.gallery.source_of(parent.path),
     )
     parent.path.unlink()
-    told = person.types("gallery", "repaint", child.id)
-    assert (told.code, "is gone or has changed" in told.message) == (1, True)
-    command = told.hint.removeprefix("paint from its words alone: ")
-    painted = person.obeys(f"{command} --steps 1").strip()
+    outcome = command_line.run("gallery", "repaint", child.id)
+    assert (outcome.code, "is gone or has changed" in outcome.message) == (1, True)
+    command = outcome.hint.removeprefix("paint from its words alone: ")
+    painted = command_line.follow(f"{command} --steps 1").strip()
     recipe = png.read_png(Path(painted))
     assert recipe
     assert recipe.prompt == "it's a 'red' house"
-
-
-def test_every_error_is_provoked_by_a_test_or_has_a_reason_why_not() -> None:
-    """`python tests/promises/provoked.py` notes who provokes what; what nobody can stands there with its reason."""
-    table = provoked.read_table()
-    missing = sorted(str(site) for site in provoked.sites() if table.get(str(site), "?") == "?")
-    assert not missing, "\n".join(["nobody provokes:", *missing])
-    for test in {each for each in table.values() if each.startswith("tests/")}:
-        path, _, name = test.partition("::")
-        assert f"def {name}(" in (provoked.ROOT / path).read_text(), f"{test} is gone"

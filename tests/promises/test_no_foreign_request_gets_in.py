@@ -1,4 +1,4 @@
-"""Nothing foreign gets in over HTTP: whatever body comes, one clear error is the worst that comes of it."""
+"""Arbitrary HTTP request bodies cause at most one clear error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from often import often
+from repetitions import repetitions
 
 from orchestrator.events import Event
 from orchestrator.line.engines import Line
@@ -55,7 +55,7 @@ cut = st.integers(0, 1000)
 
 @pytest.fixture
 def full(tmp_path: Path) -> Iterator[httpx2.AsyncClient]:
-    """The studio with as much under way as it takes on: whatever may be asked is told to come back."""
+    """Return a client of a studio whose queue is full, so that even valid requests are refused."""
     preferences = Settings(data=tmp_path, queue=1)
     jobs, enough = Jobs(preferences), threading.Event()
 
@@ -71,7 +71,7 @@ def full(tmp_path: Path) -> Iterator[httpx2.AsyncClient]:
 
 
 def form(sent: list[tuple[str, str | None, bytes]]) -> bytes:
-    """Write a form; a part with a name of its own is a file."""
+    """Encode a multipart form; a part with a file name is a file."""
     body = b""
     for name, file, content in sent:
         called = f'; filename="{file}"' if file is not None else ""
@@ -88,21 +88,21 @@ bodies = (
 )
 
 
-# Whatever form is refused, its files are closed when the request is forgotten.
+# The files of a refused form are closed only when the request is garbage-collected.
 @pytest.mark.filterwarnings("ignore:Unclosed file <tempfile.SpooledTemporaryFile:ResourceWarning")
-def test_whatever_is_sent_is_at_worst_one_clear_error(full: httpx2.AsyncClient, record_property: Callable) -> None:
+def test_an_arbitrary_body_causes_at_most_a_clear_error(full: httpx2.AsyncClient, record_property: Callable) -> None:
     statuses: dict[int, int] = {}
     with asyncio.Runner() as runner:
 
         @settings(
-            deadline=None, database=None, suppress_health_check=list(HealthCheck), max_examples=often(100, 10_000)
+            deadline=None, database=None, suppress_health_check=list(HealthCheck), max_examples=repetitions(100, 10_000)
         )
         @given(st.sampled_from(PATHS), kinds, bodies)
-        def hold(path: str, kind: str, body: bytes) -> None:
+        def check(path: str, kind: str, body: bytes) -> None:
             response = runner.run(full.post(path, content=body, headers={"Content-Type": kind}))
             statuses[response.status_code] = statuses.get(response.status_code, 0) + 1
             assert 400 <= response.status_code < 500, response.text
             assert response.json()["error"]["message"]
 
-        hold()
+        check()
     record_property("seen", f"{sum(statuses.values()):,} bodies: {dict(sorted(statuses.items()))}")

@@ -1,4 +1,4 @@
-"""Nothing collides: in a crowd, under a wrong clock, in a folder that goes, names differ and the index is whole."""
+"""Many writers, a wrong clock or a deleted folder neither overwrite a picture nor damage the index."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from held import hold_to_its_files
-from often import often
+from gallery_checks import check_index_matches_files
+from repetitions import repetitions
 from test_recipe import PLAIN
 
 from orchestrator.errors import AudioToImageError
@@ -25,8 +25,8 @@ PIXELS = np.zeros((8, 8, 3), np.uint8)
 needs_faketime = pytest.mark.skipif(not shutil.which("faketime"), reason="faketime is not installed")
 
 
-def test_a_folder_that_goes_while_pictures_are_kept_costs_one_line(tmp_path: Path, record_property: Callable) -> None:
-    gallery, told = Gallery(tmp_path / "gallery"), 0
+def test_deleting_the_folder_meanwhile_gives_clear_errors_only(tmp_path: Path, record_property: Callable) -> None:
+    gallery, refused = Gallery(tmp_path / "gallery"), 0
     removed = threading.Event()
 
     def remove() -> None:
@@ -37,15 +37,15 @@ def test_a_folder_that_goes_while_pictures_are_kept_costs_one_line(tmp_path: Pat
     with ThreadPoolExecutor(1) as threads:
         threads.submit(remove)
         try:
-            for _ in range(often(100, 3000)):
+            for _ in range(repetitions(100, 3000)):
                 try:
                     gallery.keep(PIXELS, PLAIN)
                 except AudioToImageError as error:
-                    told += bool(error.hint)
+                    refused += bool(error.hint)
         finally:
             removed.set()
-    hold_to_its_files(gallery)
-    record_property("seen", f"{often(100, 3000)} pictures while the folder is removed: {told} refused in one line")
+    check_index_matches_files(gallery)
+    record_property("seen", f"{repetitions(100, 3000)} pictures while the folder is removed: {refused} clear errors")
 
 
 CROWD = """
@@ -62,7 +62,7 @@ for number in range(processes):
         children.append(child)
         continue
     os.close(start)
-    os.read(starts, 1)  # ends when all are there
+    os.read(starts, 1)  # returns when all have started
     for turn in range(each):
         kept = gallery.keep(pixels, PLAIN)
         if number % 5 == 1:
@@ -76,36 +76,36 @@ sys.exit(any(os.waitpid(child, 0)[1] for child in children))
 
 
 def crowd(gallery: Gallery, processes: int, each: int, *before: str) -> None:
-    command = [*before, sys.executable, "-c", CROWD, gallery.folder, str(processes), str(each)]
+    command = [*before, sys.executable, "-c", CROWD, str(gallery.folder), str(processes), str(each)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("processes", [2, 10, 50])
-def test_however_many_keep_at_once_nothing_collides(processes: int, tmp_path: Path, record_property: Callable) -> None:
-    gallery, each = Gallery(tmp_path / "gallery"), often(4, 40)
+def test_many_processes_at_once_lose_no_picture(processes: int, tmp_path: Path, record_property: Callable) -> None:
+    gallery, each = Gallery(tmp_path / "gallery"), repetitions(4, 40)
     crowd(gallery, processes, each)
     assert len(gallery.list()) == processes * each
-    hold_to_its_files(gallery)
+    check_index_matches_files(gallery)
     record_property("seen", f"{processes} processes kept {processes * each} pictures: all there, the same when rebuilt")
 
 
 @needs_faketime
 @pytest.mark.parametrize("clock", ["-400d", "2020-02-02 02:02:02"], ids=["set back", "standing still"])
-def test_a_wrong_clock_changes_no_picture_that_is_there(clock: str, tmp_path: Path, record_property: Callable) -> None:
-    gallery, each = Gallery(tmp_path / "gallery"), often(5, 50)
+def test_a_wrong_clock_overwrites_no_picture(clock: str, tmp_path: Path, record_property: Callable) -> None:
+    gallery, each = Gallery(tmp_path / "gallery"), repetitions(5, 50)
     crowd(gallery, 4, each)
     before = set(gallery.folder.glob("*.png"))
     crowd(gallery, 4, each, "faketime", "--exclude-monotonic", "-f", clock)
     assert len(gallery.list()) == 8 * each
     assert before < set(gallery.folder.glob("*.png"))
-    hold_to_its_files(gallery)
+    check_index_matches_files(gallery)
     record_property("seen", f"{4 * each} pictures kept under it beside {4 * each} others: all there, none overwritten")
 
 
 @needs_faketime
-def test_under_a_clock_that_stands_still_no_two_recordings_share_a_name(tmp_path: Path) -> None:
+def test_recordings_have_different_names_even_when_the_clock_stands_still(tmp_path: Path) -> None:
     program = "from orchestrator.record import new_path, Path\nfor _ in range(1000): print(new_path(Path()))"
     command = ["faketime", "-f", "2020-02-02 02:02:02", sys.executable, "-c", program]
     names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()

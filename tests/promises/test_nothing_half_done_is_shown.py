@@ -1,4 +1,4 @@
-"""Nothing half-done is shown: what bears a final name is whole, on a full disk, with a wrong clock, in a crowd."""
+"""No partial file has a final name, also when the disk is full or read-only."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import shutil
 import subprocess
 import sys
 import wave
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import hub as local
 import numpy as np
 import pytest
 from disk import Disk, disk
-from held import hold_to_its_files
+from gallery_checks import check_index_matches_files
 from hub import FILES, MODEL, contents
 from microphone import Microphone, microphone
-from often import LONG, often
+from repetitions import LONG, repetitions
 from sounds import noise
 from test_recipe import PLAIN
 
@@ -41,14 +42,14 @@ __all__ = ["disk", "microphone"]
 COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
 CATALOGUE = Catalogue(models=(MODEL,), roles={})
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
-STORED = 60_000  # bytes that come on standard input
+STORED = 60_000  # bytes on standard input
 RECORDING = str(demo_models() / "recordings" / "01.wav")
 Act = Callable[[], object]
 
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """Another disk, with a model on it and in a bundle; the hub that it came from runs on."""
+    """Return settings for another disk that has a model and a bundle of it; the hub it came from keeps running."""
     settings = Settings(data=tmp_path / "elsewhere")
     with local.running(monkeypatch):
         list(fetch.get(MODEL, settings))
@@ -147,7 +148,7 @@ WRITINGS = (
 
 
 def check(folder: Path) -> None:
-    """Hold everything under a final name to what it says it is, and the index to the files."""
+    """Assert that every file with a final name is complete and that the index matches the files."""
     for path in folder.rglob("*.png"):
         assert png.read_png(path), path
         assert png.read_pixels(path).shape == PIXELS.shape
@@ -164,11 +165,11 @@ def check(folder: Path) -> None:
     if (folder / "model.json").exists():
         Description.read(folder)
     if (folder / "gallery").exists():
-        hold_to_its_files(Gallery(folder / "gallery"))
+        check_index_matches_files(Gallery(folder / "gallery"))
 
 
 def outcome(act: Act) -> str:
-    """Act; what does not work must say that the disk is full, and what to do."""
+    """Run an action; return "done", "full" for the expected error with a hint, or the text of another error."""
     try:
         act()
     except AudioToImageError as error:
@@ -178,17 +179,17 @@ def outcome(act: Act) -> str:
 
 
 @pytest.mark.parametrize("writing", WRITINGS, ids=lambda each: each.__name__)
-def test_on_a_full_disk_what_is_there_is_whole(
+def test_a_full_disk_leaves_only_whole_files(
     writing: Callable[[Path, Settings], Act], disk: Disk, elsewhere: Settings, record_property: Callable
 ) -> None:
-    """The disk has one page more each time: so it is full at the first write, at the second ..."""
+    """Give the disk one more page each time, so that it is full at the first write, then at the second, and so on."""
     outcomes: Counter[str] = Counter()
-    pages, step = 0, often(3, 1)
+    pages, step = 0, repetitions(3, 1)
     while not outcomes["done"]:
         folder = disk.folder / str(pages)
         folder.mkdir()
         act = writing(folder, elsewhere)
-        disk.leave(pages)
+        disk.leave_free(pages)
         outcomes[outcome(act)] += 1
         disk.free()
         check(folder)
@@ -196,24 +197,25 @@ def test_on_a_full_disk_what_is_there_is_whole(
         pages += step
         assert pages < 2000
     assert set(outcomes) <= {"full", "done"}
-    assert outcomes["full"] or writing is recovering  # it finishes a file in its place
-    record_property("seen", f"full at {outcomes['full']} places, then done: one clear error each, and all whole")
+    assert outcomes["full"] or writing is recovering  # it completes the file in place
+    record_property("seen", f"full at {outcomes['full']} places, then done: one clear error each, no partial file")
 
 
 @pytest.mark.skipif(not LONG, reason="converting takes long")
 @pytest.mark.parametrize("to", ["onnx", "coreml"])
-def test_on_a_full_disk_no_converted_model_is_there(to: str, disk: Disk, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_no_converted_model(to: str, disk: Disk, tmp_path: Path) -> None:
     import tiny
 
     source = tiny.save("1", tmp_path / "model")
     for pages in (0, 1, 3, 10, 60, 400, 500, 600, 700):
         target = disk.folder / "converted"
-        disk.leave(pages)
-        assert outcome(lambda at=target: list(convert(source, at, to=to))) == "full"
+        disk.leave_free(pages)
+        act: Act = partial(deque, convert(source, target, to=to), maxlen=0)
+        assert outcome(act) == "full"
         assert {path.name for path in disk.folder.iterdir()} == {".fill"}
 
 
-# Another user, who may read anything (this Python may stand in a home that is closed) and write nothing of ours.
+# Another user, who can read everything (this Python may be in a closed home folder) and write nothing of ours.
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 NOBODY += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
 VERBS = {
@@ -228,8 +230,8 @@ VERBS = {
 
 
 @pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize("way", ["a read-only disk", "another's folder", "a file in the way"])
-def test_where_one_may_not_write_there_is_one_line_and_no_file(
+@pytest.mark.parametrize("way", ["a read-only disk", "another user's folder", "a file in the way"])
+def test_a_folder_that_cannot_be_written_gives_one_error_and_no_file(
     way: str, verb: str, disk: Disk, monkeypatch: pytest.MonkeyPatch, microphone: Microphone
 ) -> None:
     data = disk.folder / "data"
@@ -245,7 +247,7 @@ def test_where_one_may_not_write_there_is_one_line_and_no_file(
     before = sorted(disk.folder.rglob("*"))
     monkeypatch.setenv("AUDIO_TO_IMAGE_DATA", str(data))
     monkeypatch.setenv("HOME", str(disk.folder))
-    command = [*(NOBODY if way == "another's folder" else []), COMMAND, *VERBS[verb]]
+    command = [*(NOBODY if way == "another user's folder" else []), COMMAND, *VERBS[verb]]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=disk.folder)
     assert done.returncode in (1, 4), done.stderr
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""Nothing is invented: where nobody speaks there is no picture, and hardly anyone who speaks is refused."""
+"""Sounds without speech give no picture, and almost no speech is refused."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 
 import pytest
-from often import often
-from wordless import KINDS, babble, sound
+from nonspeech import KINDS, babble, sound
+from repetitions import repetitions
 
 from orchestrator import events
 from orchestrator.errors import NoSpeech
 from orchestrator.line import pipeline
 from orchestrator.line.engines import Line
-from orchestrator.settings import demo_models, load
+from orchestrator.settings import load
 from orchestrator.sound import write_wav
 
 COMMAND = str(Path(sys.executable).with_name("audio-to-image"))
@@ -32,65 +33,62 @@ def line() -> Iterator[Line]:
 
 
 def refusals(line: Line, recordings: list[str]) -> list[events.Failed]:
-    """Give recordings to the whole line; each must be refused as one without speech, and nothing be kept."""
-    told = list(pipeline.pictures(line, recordings))
-    assert not [each for each in told if isinstance(each, events.Kept)]
-    return [each for each in told if isinstance(each, events.Failed)]
+    """Run recordings through the whole pipeline, assert that no picture was kept, and return the errors."""
+    found = list(pipeline.pictures(line, recordings))
+    assert not [each for each in found if isinstance(each, events.Kept)]
+    return [each for each in found if isinstance(each, events.Failed)]
 
 
-def test_where_nobody_speaks_there_is_no_picture(line: Line, tmp_path: Path, record_property: Callable) -> None:
+def test_a_recording_without_speech_gives_no_picture(line: Line, tmp_path: Path, record_property: Callable) -> None:
     recordings = []
     for kind in KINDS:
-        for number in range(often(1, 40)):
+        for number in range(repetitions(1, 40)):
             recordings.append(tmp_path / f"{kind} {number}.wav")
             write_wav(recordings[-1], [sound(kind, number)])
-    told = refusals(line, list(map(str, recordings)))
-    assert {each.source: each.code for each in told} == dict.fromkeys(recordings, NoSpeech.exit_code)
+    failures = refusals(line, list(map(str, recordings)))
+    assert {each.source: each.code for each in failures} == dict.fromkeys(recordings, NoSpeech.exit_code)
     assert not list(line.settings.data.rglob("*.png"))
-    record_property("seen", f"{len(told)} recordings of {len(KINDS)} kinds: exit 3 and no picture in all")
+    record_property("seen", f"{len(failures)} recordings of {len(KINDS)} kinds: exit 3 and no picture in all")
 
 
 @pytest.mark.parametrize("kind", ["a band", "babble of 40", "breath"])
-def test_the_command_says_so_and_leaves_with_3(kind: str, tmp_path: Path) -> None:
+def test_the_command_reports_missing_speech_and_exits_with_3(kind: str, tmp_path: Path) -> None:
     write_wav(tmp_path / "sound.wav", [sound(kind, 0)])
     done = subprocess.run([COMMAND, "picture", tmp_path / "sound.wav"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (NoSpeech.exit_code, "")
     assert "no speech heard" in done.stderr
 
 
-def test_a_small_crowd_is_told_without_a_target(line: Line, tmp_path: Path, record_property: Callable) -> None:
-    """People do speak there; how often words are made of it is only reported."""
+def test_words_found_in_small_crowds_are_counted(line: Line, tmp_path: Path, record_property: Callable) -> None:
+    """People do speak in them, so there is no right answer: the counts are only shown."""
     painted: Counter[int] = Counter()
     for speakers in CROWDS:
-        for number in range(often(1, 20)):
+        for number in range(repetitions(1, 20)):
             path = tmp_path / "crowd.wav"
-            write_wav(
-                path, [sound(f"crowd {speakers}", number, lambda length, chance, n=speakers: babble(length, chance, n))]
-            )
+            write_wav(path, [sound(f"crowd {speakers}", number, partial(babble, speakers=speakers))])
             painted[speakers] += not refused(line, path)
     shares = ", ".join(f"{speakers} voices {painted[speakers]}" for speakers in CROWDS)
-    record_property("seen", f"words in so many of {often(1, 20)} crowds each: {shares}")
+    record_property("seen", f"words in so many of {repetitions(1, 20)} crowds each: {shares}")
 
 
-def test_hardly_anyone_who_speaks_is_refused(
-    line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable
-) -> None:
-    monkeypatch.syspath_prepend(str(demo_models() / "recipe"))
-    from corpus import held_out
-    from speak import UNSEEN, draw_voice, say
-    from world import spoken
+def test_almost_no_speech_is_refused(line: Line, tmp_path: Path, record_property: Callable) -> None:
+    from training.demo.speech.corpus import is_held_out
+    from training.demo.speech.voices import UNSEEN, random_voice, say
+    from training.demo.world import random_sentence
 
-    count, random, silent = often(10, 200), Random("held out"), []
+    count, random, silent = repetitions(10, 200), Random("held out"), []
     while count:
-        text = spoken(random)
-        if not held_out(text):
+        text = random_sentence(random)
+        if not is_held_out(text):
             continue
-        voice = draw_voice(random) if count % 2 else random.choice(list(UNSEEN.values()))
+        voice = random_voice(random) if count % 2 else random.choice(list(UNSEEN.values()))
         write_wav(tmp_path / "said.wav", [(say(voice, text) * 32767).astype("int16")])
         silent += [f"{voice}: {text}"] if refused(line, tmp_path / "said.wav") else []
         count -= 1
-    assert len(silent) <= MOST_REFUSED * often(10, 200), silent
-    record_property("seen", f"{often(10, 200)} held-out sentences by voices known and unknown: {len(silent)} refused")
+    assert len(silent) <= MOST_REFUSED * repetitions(10, 200), silent
+    record_property(
+        "seen", f"{repetitions(10, 200)} held-out sentences by voices known and unknown: {len(silent)} refused"
+    )
 
 
 def refused(line: Line, path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Nothing said is lost: every process is killed at any moment, and what was said or painted until then is there."""
+"""Killing any process at any moment loses neither recorded speech nor a finished picture."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from contextlib import suppress
 from itertools import cycle
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
-from held import hold_to_its_files
+from gallery_checks import check_index_matches_files
 from microphone import Microphone, microphone
-from often import often
-from test_interrupts import processes_with as living
-from test_interrupts import remaining_processes as left
+from repetitions import repetitions
+from test_interrupts import processes_with, remaining_processes
 
 from orchestrator import picture as png
 from orchestrator.gallery import Gallery
@@ -44,7 +44,7 @@ TURNS = ("talk", "picture", "record", "talk", "picture")
 
 
 class Run:
-    """One run of the command, in which someone speaks as soon as it listens."""
+    """One run of the command; a recording is played as soon as it listens."""
 
     def __init__(self, verb: str, recording: Path, microphone: Microphone) -> None:
         self.mark = f"A2I_TEST_MARK={uuid.uuid4().hex}"
@@ -58,7 +58,7 @@ class Run:
             stderr=subprocess.DEVNULL,
             env=os.environ | {name: value},
         )
-        self.told: list[dict] = []
+        self.events: list[dict[str, Any]] = []
         self._reader = threading.Thread(target=self._read, args=(recording, microphone))
         self._reader.start()
 
@@ -67,14 +67,14 @@ class Run:
         with self.process.stdout as lines:
             for line in lines:
                 if line.endswith(b"\n"):  # the last one may be cut
-                    self.told.append(json.loads(line))
-                    if self.told[-1]["event"] == "opened":
+                    self.events.append(json.loads(line))
+                    if self.events[-1]["event"] == "opened":
                         microphone.play(recording)
 
-    def company(self) -> dict[str, int]:
-        """Name the processes that are at work now."""
+    def processes(self) -> dict[str, int]:
+        """Return the running processes by what they do."""
         found: dict[str, int] = {}
-        for pid in sorted(living(self.mark)):
+        for pid in sorted(processes_with(self.mark)):
             line = _command_line(pid)
             if pid == self.process.pid:
                 found["the command"] = pid
@@ -85,27 +85,27 @@ class Run:
         return found
 
     def wait(self, when: str = "undisturbed") -> float:
-        """Wait until it has ended and all its processes with it; tell how long it ran."""
+        """Wait until the command and all its processes have ended; return the seconds that it ran."""
         try:
             self.process.wait(60)
         except subprocess.TimeoutExpired:
-            company = self.company()
-            for pid in company.values():
+            processes = self.processes()
+            for pid in processes.values():
                 _kill(pid)
-            pytest.fail(f"it hangs {when}; the last that it told: {self.told[-3:]}; with {company}")
+            pytest.fail(f"it hangs {when}; last events: {self.events[-3:]}; processes: {processes}")
         seconds = time.monotonic() - self.begun
         self._reader.join(10)
-        assert not left(self.mark), "a process is left"
+        assert not remaining_processes(self.mark), "a process is still running"
         return seconds
 
     @property
-    def spoken(self) -> float:
-        """Tell how many seconds of sound it said that it had."""
-        return max((each["seconds"] for each in self.told if each["event"] == "level"), default=0.0)
+    def recorded(self) -> float:
+        """Return how many seconds the command reported as recorded."""
+        return max((each["seconds"] for each in self.events if each["event"] == "level"), default=0.0)
 
     @property
     def kept(self) -> list[Path]:
-        return [Path(each["path"]) for each in self.told if each["event"] == "kept"]
+        return [Path(each["path"]) for each in self.events if each["event"] == "kept"]
 
 
 def _command_line(pid: int) -> bytes:
@@ -117,13 +117,13 @@ def _command_line(pid: int) -> bytes:
 
 @pytest.fixture
 def sentence(recording: Path, tmp_path: Path) -> Path:
-    """Something to say in a second and a half."""
+    """Return a recording of a second and a half."""
     write_wav(tmp_path / "said.wav", [np.concatenate(list(read(recording)))[:24_000]])
     return tmp_path / "said.wav"
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
-def test_whatever_is_killed_nothing_said_is_lost(
+def test_killing_any_process_loses_no_recording_and_no_picture(
     microphone: Microphone, sentence: Path, isolated: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable
 ) -> None:
     random, killed, data = Random(8), Counter[str](), isolated / "data"
@@ -132,23 +132,23 @@ def test_whatever_is_killed_nothing_said_is_lost(
     undisturbed = {verb: Run(verb, sentence, microphone).wait() for verb in VERBS}
     check(data)
     verbs = cycle(TURNS)
-    while killed.total() < often(4, 200):
+    while killed.total() < repetitions(4, 200):
         verb = next(verbs)
         run = Run(verb, sentence, microphone)
         time.sleep(random.uniform(0.0, undisturbed[verb]))
-        company = run.company()
-        if not company:  # it was done already
+        processes = run.processes()
+        if not processes:  # it has ended already
             run.wait()
             continue
-        victim = min(company, key=lambda name: (killed[name], random.random()))
-        _kill(company[victim])
+        victim = min(processes, key=lambda name: (killed[name], random.random()))
+        _kill(processes[victim])
         killed[victim] += 1
         run.wait(f"after {victim} was killed")
         check_run(run, data)
         check(data)
         assert not list((isolated / "tmp").iterdir())
     seen = ", ".join(f"{name} {count}" for name, count in killed.most_common())
-    record_property("seen", f"killed: {seen}; nothing said was lost, no row or file alone, no temporary file left")
+    record_property("seen", f"killed: {seen}; no recording lost, index and files agree, no temporary file left")
 
 
 def _kill(pid: int) -> None:
@@ -157,26 +157,26 @@ def _kill(pid: int) -> None:
 
 
 def check_run(run: Run, data: Path) -> None:
-    """Hold what is there before the next start to what was told."""
+    """Assert that the files left by a run match the events it printed."""
     for path in run.kept:
         assert png.read_png(path), path
         assert png.read_pixels(path).any()
-    opened = [Path(each["path"]) for each in run.told if each["event"] == "opened"]
+    opened = [Path(each["path"]) for each in run.events if each["event"] == "opened"]
     for part in opened:
         final = part.with_name(part.name.replace(".part.wav", ".wav"))
         there = [path for path in (part, final) if path.exists()]
-        assert there or run.kept, f"{run.spoken} s that were said are gone: {run.told[-3:]}"
+        assert there or run.kept, f"{run.recorded} s of speech are gone: {run.events[-3:]}"
         for path in there:
             with wave.open(str(path)) as file:
-                assert file.getnframes() / 16_000 >= run.spoken - HALF_A_SECOND
+                assert file.getnframes() / 16_000 >= run.recorded - HALF_A_SECOND
                 assert len(file.readframes(1 << 24)) == 2 * file.getnframes()
 
 
 def check(data: Path) -> None:
-    """Hold what is there after the next start to what may be: recordings, pictures, and an index of them."""
+    """Assert that after the next start only whole recordings, pictures and their index are left."""
     recordings, gallery = data / "recordings", Gallery(data / "gallery")
     recover(recordings)
-    hold_to_its_files(gallery)
+    check_index_matches_files(gallery)
     names = {path.relative_to(data).as_posix() for path in data.rglob("*") if path.is_file()}
     whole = {path.relative_to(data).as_posix() for path in (*recordings.glob("*.wav"), *gallery.folder.glob("*.png"))}
     left_over = (
@@ -187,4 +187,4 @@ def check(data: Path) -> None:
     assert not left_over
     assert not [name for name in names if ".part" in name]
     for path in recordings.glob("*.wav"):
-        path.unlink()  # looked at, and of this run
+        path.unlink()  # so that the next check sees only the next run's

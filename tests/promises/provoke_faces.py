@@ -1,0 +1,123 @@
+"""One way to provoke each kind of error that a face of the program makes."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from provoke import provokes, raises
+
+from orchestrator import cli, doctor, events, record, studio
+from orchestrator.errors import AudioToImageError, Busy, Cancelled, Misuse, ModelMissing
+from orchestrator.mac import agent, shortcut
+from orchestrator.settings import Settings
+from orchestrator.studio import answers, asked, jobs
+from orchestrator.studio.microphone import Microphone
+from orchestrator.studio.openai import names
+from orchestrator.terminal import draft
+from orchestrator.terminal.keys import Key
+
+
+@provokes("cli", AudioToImageError)
+def _(_folder: Path, patch: pytest.MonkeyPatch) -> None:
+    with Path("/dev/full").open("w") as full:
+        patch.setattr(sys, "stdout", full)
+        patch.setattr(sys, "argv", ["audio-to-image", "models", "list"])
+        cli.main()
+
+
+@provokes("cli", Cancelled)
+def _(_folder: Path, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(cli.commands, "main", raises(KeyboardInterrupt()))
+    cli.main()
+
+
+@provokes("cli", Misuse)
+def _(_folder: Path, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(sys, "argv", ["audio-to-image", "picture", "--output", "one.png", "first.wav", "second.wav"])
+    cli.main()
+
+
+@provokes("doctor", AudioToImageError)
+def _(_folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr(record, "devices", lambda: ())
+    return doctor.check("microphone", Settings())
+
+
+@provokes("mac", AudioToImageError)
+def _(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setenv("PATH", str(folder))  # which has no `shortcuts`
+    return list(shortcut.install(shortcut.TALKING, folder, folder / "audio-to-image"))
+
+
+@provokes("mac", Misuse)
+def _(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setenv("PATH", str(folder))  # which has no `launchctl`
+    return list(agent.install(folder / "audio-to-image", folder))
+
+
+@provokes("terminal", Cancelled)
+def _(_folder: Path, _patch: pytest.MonkeyPatch) -> object:
+    return draft.confirmed(_keyboard(Key(name="enter")), prompt=" ")
+
+
+@provokes("terminal", Misuse)
+def _(_folder: Path, _patch: pytest.MonkeyPatch) -> object:
+    return draft.confirmed(_keyboard(), prompt="a red house")
+
+
+def _keyboard(*keys: Key) -> Any:
+    return SimpleNamespace(there=bool(keys), forget=lambda: None, pressed=lambda _: keys)
+
+
+@provokes("studio", AudioToImageError)
+def _(_folder: Path, _patch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        studio.serve(Settings(port=other.getsockname()[1]), lambda _: None)
+
+
+@provokes("studio", Misuse)
+def _(_folder: Path, _patch: pytest.MonkeyPatch) -> None:
+    asked.only({"no such field": 1}, ("prompt",))
+
+
+@provokes("studio", ModelMissing)
+def _(_folder: Path, _patch: pytest.MonkeyPatch) -> object:
+    return asked.chosen(Settings(), {"model": "no such model"})
+
+
+@provokes("studio", Cancelled)
+def _(_folder: Path, _patch: pytest.MonkeyPatch) -> None:
+    job = jobs.Job(what="picture")
+    job.cancel()
+    job.check()
+
+
+@provokes("studio", Busy)
+def _(folder: Path, _patch: pytest.MonkeyPatch) -> object:
+    microphone = Microphone()
+    first = microphone.sentence(_talk(), folder / "first.wav", record.Stop())
+    next(first)
+    return next(microphone.sentence(_talk(), folder / "second.wav", record.Stop()))
+
+
+def _talk() -> Any:
+    def sentence(*_: object) -> Iterator[events.Event]:
+        yield events.Note(text="listening")
+
+    return SimpleNamespace(sentence=sentence)
+
+
+@provokes("studio", answers.WrongField)
+def _(_folder: Path, _patch: pytest.MonkeyPatch) -> object:
+    return names.setting("speech", 7, Settings())
+
+
+@provokes("studio", answers.UnknownModel)
+def _(_folder: Path, _patch: pytest.MonkeyPatch) -> object:
+    return names.setting("speech", "no such model", Settings())

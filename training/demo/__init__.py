@@ -1,0 +1,1 @@
+"""The demo models, trained from nothing: `python -m training.demo.make`."""

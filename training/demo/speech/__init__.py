@@ -1,0 +1,1 @@
+"""The demo speech model: a tiny Whisper, trained on synthetic voices."""

@@ -1,0 +1,28 @@
+"""Everyday English sentences with words that the speech model does not know."""
+
+FOREIGN = (
+    "where did you put the keys to the back door",
+    "my brother is going to the dentist next tuesday",
+    "this train does not stop at every station",
+    "could someone explain how the heating works",
+    "she bought three pounds of potatoes and some butter",
+    "the meeting was moved to half past four",
+    "i have never been any good at chess",
+    "your parcel will be delivered between nine and eleven",
+    "they played cards until everyone was tired",
+    "remember to water the plants while we are gone",
+    "the museum is closed on mondays",
+    "he forgot his umbrella in the restaurant again",
+    "a dragon eating spaghetti in a library",
+    "an astronaut riding a horse",
+    "three dogs playing poker",
+    "a bowl of fruit on a wooden table",
+    "portrait of an old fisherman smoking a pipe",
+    "a city street full of bicycles",
+    "a robot reading the newspaper",
+    "a glass of lemonade with ice",
+    "turn down the volume please",
+    "what time does the bakery open",
+    "we need to talk about the budget",
+    "nobody knows why the computer stopped",
+)  # fmt: skip
