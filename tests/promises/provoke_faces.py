@@ -16,9 +16,10 @@ from orchestrator import cli, doctor, events, record, studio
 from orchestrator.errors import AudioToImageError, Busy, Cancelled, Misuse, ModelMissing
 from orchestrator.mac import agent, shortcut
 from orchestrator.settings import Settings
-from orchestrator.studio import answers, asked, jobs
+from orchestrator.studio import forms, problems
+from orchestrator.studio.job import Job
 from orchestrator.studio.microphone import Microphone
-from orchestrator.studio.openai import names
+from orchestrator.studio.openai import model_names
 from orchestrator.terminal import draft
 from orchestrator.terminal.keys import Key
 
@@ -83,17 +84,17 @@ def _(_folder: Path, _patch: pytest.MonkeyPatch) -> None:
 
 @provokes("studio", Misuse)
 def _(_folder: Path, _patch: pytest.MonkeyPatch) -> None:
-    asked.only({"no such field": 1}, ("prompt",))
+    forms.check_names({"no such field": 1}, ("prompt",))
 
 
 @provokes("studio", ModelMissing)
 def _(_folder: Path, _patch: pytest.MonkeyPatch) -> object:
-    return asked.chosen(Settings(), {"model": "no such model"})
+    return forms.apply(Settings(), {"model": "no such model"})
 
 
 @provokes("studio", Cancelled)
 def _(_folder: Path, _patch: pytest.MonkeyPatch) -> None:
-    job = jobs.Job(what="picture")
+    job = Job(what="picture")
     job.cancel()
     job.check()
 
@@ -113,11 +114,11 @@ def _talk() -> Any:
     return SimpleNamespace(sentence=sentence)
 
 
-@provokes("studio", answers.WrongField)
+@provokes("studio", problems.WrongField)
 def _(_folder: Path, _patch: pytest.MonkeyPatch) -> object:
-    return names.setting("speech", 7, Settings())
+    return model_names.setting("speech", 7, Settings())
 
 
-@provokes("studio", answers.UnknownModel)
+@provokes("studio", problems.UnknownModel)
 def _(_folder: Path, _patch: pytest.MonkeyPatch) -> object:
-    return names.setting("speech", "no such model", Settings())
+    return model_names.setting("speech", "no such model", Settings())

@@ -37,7 +37,7 @@ from orchestrator.record import Device, microphone
 from orchestrator.runtime import coreml as core_ml_runtime
 from orchestrator.runtime import onnx, openvino
 from orchestrator.settings import Settings, demo_models
-from orchestrator.studio import _unbound, asked
+from orchestrator.studio import _unbound, forms
 from orchestrator.worker import Elsewhere, Opening
 from orchestrator.worker.child import Child
 from orchestrator.worker.served import Greeting, Served, private
@@ -232,6 +232,6 @@ def test_a_server_that_cannot_listen_and_a_file_that_is_too_large(tmp_path: Path
     nowhere = OSError(99, "Cannot assign requested address")
     raises("cannot listen on 192.0.2.1", lambda: _raise(_unbound(Settings(host="192.0.2.1"), nowhere)), Misuse)
     upload = _any(file=io.BytesIO(bytes(100)))
-    raises("larger than 10 bytes", lambda: asked._store(upload, tmp_path / "upload", 10), Misuse)
+    raises("larger than 10 bytes", lambda: forms.store(upload, tmp_path / "upload", 10), Misuse)
     assert not list(tmp_path.glob("upload*"))
     raises("unknown field, 'nose'", lambda: preferences.changed(Settings(), {"nose": 1}, "the request"), Misuse)
