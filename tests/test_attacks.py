@@ -323,7 +323,8 @@ def test_a_picture_that_would_fill_the_memory_is_refused(attacked: Server) -> No
 
 def test_slow_clients_keep_nobody_from_being_served(attacked: Server) -> None:
     head = b"POST /v1/pictures HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"
-    slow, done = [], threading.Event()
+    slow: list[socket.socket] = []
+    done = threading.Event()
 
     def dawdle() -> None:  # there are new ones when the first have been cut
         while not done.wait(0.02 if len(slow) < 60 else 0.2):
