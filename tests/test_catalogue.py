@@ -8,7 +8,6 @@ import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import hub as local
 import pytest

@@ -32,6 +32,10 @@ async def page(request: Request) -> PlainTextResponse:
     return PlainTextResponse("page")
 
 
+async def large(request: Request) -> PlainTextResponse:
+    return PlainTextResponse("x" * 40_000)
+
+
 async def count(request: Request) -> PlainTextResponse:
     return PlainTextResponse(str(len(await request.body())))
 
@@ -75,6 +79,7 @@ async def torrent(websocket: WebSocket) -> None:
 def small() -> Starlette:
     routes = [
         Route("/", page, methods=["GET", "POST"]),
+        Route("/large", large),
         Route("/count", count, methods=["POST"]),
         Route("/form", form, methods=["POST"]),
         Route("/flood", flood),
@@ -159,10 +164,9 @@ def test_a_name_that_is_not_this_machines_is_refused(host: str) -> None:
 
 def test_beyond_this_machine_it_is_called_by_its_addresses_and_names() -> None:
     rules = rules_for("studio.lan", "secret")
-    key: dict[str, Any] = {"authorization": "Bearer secret"}
     for host in ("192.168.0.4:8765", "[fe80::1]:8765", "studio.lan", "localhost:8765", socket.gethostname()):
-        assert ask(rules, host=host, **key).status == 200, host
-    assert ask(rules, host="evil.example", **key).code == "wrong_host"
+        assert ask(rules, host=host, authorization="Bearer secret").status == 200, host
+    assert ask(rules, host="evil.example", authorization="Bearer secret").code == "wrong_host"
 
 
 def test_beyond_this_machine_there_is_no_serving_without_a_token() -> None:

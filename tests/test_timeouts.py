@@ -29,7 +29,8 @@ from orchestrator.studio.guard.timeouts import TimeoutHTTP, TimeoutWebSocket
 
 
 class Hasty(TimeoutHTTP):
-    receive_seconds = 0.4
+    head_seconds = 0.4
+    rest_seconds = 0.3
     send_seconds = 0.5
 
 
@@ -41,6 +42,10 @@ class HastySocket(TimeoutWebSocket):
 class Served:
     app: Starlette
     port: int
+    server: uvicorn.Server
+
+    def has_connections(self) -> bool:
+        return bool(self.server.server_state.connections)
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=60)
@@ -82,14 +87,16 @@ def served() -> Iterator[Served]:
     app = small()
     guard = guarded(app, Rules(words_bytes=1000, upload_bytes=100_000, body_seconds=0.5))
     config = uvicorn.Config(
-        guard, port=0, http=Hasty, ws=HastySocket, log_level="critical", lifespan="off", timeout_keep_alive=1
+        guard, http=Hasty, ws=HastySocket, log_level="critical", lifespan="off", timeout_keep_alive=1
     )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # what is not read stays in asyncio's buffer
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    yield Served(app, server.servers[0].sockets[0].getsockname()[1])
+    yield Served(app, listener.getsockname()[1], server)
     server.should_exit = True
     thread.join()
 
@@ -168,6 +175,19 @@ def test_a_client_that_reads_nothing_holds_nothing(served: Served, request_: str
         assert line.recv(100).startswith((b"HTTP/1.1 200", b"HTTP/1.1 101"))
         while served.app.state.flooding:
             time.sleep(0.05)
+    assert served.serves()
+
+
+def test_a_client_that_leaves_the_end_of_a_closed_connection_unread_is_cut(served: Served) -> None:
+    with socket.socket() as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        line.connect(("127.0.0.1", served.port))
+        line.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert line.recv(12) == b"HTTP/1.1 200"
+        until = time.monotonic() + 5
+        while served.has_connections() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not served.has_connections()
     assert served.serves()
 
 

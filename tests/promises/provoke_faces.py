@@ -16,7 +16,8 @@ from orchestrator import cli, doctor, events, record, studio
 from orchestrator.errors import AudioToImageError, Busy, Cancelled, Misuse, ModelMissing
 from orchestrator.mac import agent, shortcut
 from orchestrator.settings import Settings
-from orchestrator.studio import forms, jobs, problems
+from orchestrator.studio import forms, problems
+from orchestrator.studio.job import Job
 from orchestrator.studio.microphone import Microphone
 from orchestrator.studio.openai import model_names
 from orchestrator.terminal import draft
@@ -93,7 +94,7 @@ def _(_folder: Path, _patch: pytest.MonkeyPatch) -> object:
 
 @provokes("studio", Cancelled)
 def _(_folder: Path, _patch: pytest.MonkeyPatch) -> None:
-    job = jobs.Job(what="picture")
+    job = Job(what="picture")
     job.cancel()
     job.check()
 

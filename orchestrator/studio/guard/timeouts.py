@@ -45,14 +45,16 @@ class Alarm:
 class TimeoutHTTP(H11Protocol):
     """HTTP whose clients must send their requests and read the responses in time."""
 
-    receive_seconds = 10.0  # for a request's head, or for the rest of a body that was already answered
+    head_seconds = 10.0  # for a request's head
+    rest_seconds = 2.0  # for the rest of a body that was already answered
     send_seconds = 30.0  # for a client to read what is sent
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._receiving = Alarm(self.loop, self.receive_seconds, self._close)
+        self._head = Alarm(self.loop, self.head_seconds, self._close)
+        self._rest = Alarm(self.loop, self.rest_seconds, self._close)
         self._sending = Alarm(self.loop, self.send_seconds, transport.abort)
-        self._receiving.set(True)
+        self._head.set(True)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -89,8 +91,8 @@ class TimeoutHTTP(H11Protocol):
 
     def _set_alarms(self) -> None:
         client = self.conn.their_state
-        waits_for_head = client is h11.IDLE and self.timeout_keep_alive_task is None
-        self._receiving.set(waits_for_head or (client is h11.SEND_BODY and self.cycle.response_complete))
+        self._head.set(client is h11.IDLE and self.timeout_keep_alive_task is None)
+        self._rest.set(client is h11.SEND_BODY and self.cycle.response_complete)
         if self.transport.is_closing():  # asyncio waits for the rest to be read, without a limit
             self._sending.set(self.transport.get_write_buffer_size() > 0)
 
@@ -99,8 +101,8 @@ class TimeoutHTTP(H11Protocol):
         self._set_alarms()
 
     def _stop_alarms(self) -> None:
-        self._receiving.set(False)
-        self._sending.set(False)
+        for alarm in (self._head, self._rest, self._sending):
+            alarm.set(False)
 
 
 class TimeoutWebSocket(WebSocketsSansIOProtocol):
