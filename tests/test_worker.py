@@ -44,6 +44,14 @@ class Counter:
             time.sleep(0.02)
             yield number
 
+    def fill(self, size: int) -> Iterator[bytes]:
+        for _ in range(1000):
+            time.sleep(0.05)
+            yield bytes(size)
+
+    def measure(self, data: bytes) -> int:
+        return len(data)
+
     def think(self, seconds: float) -> float:
         time.sleep(seconds)
         return seconds
@@ -139,6 +147,22 @@ def test_a_new_call_cancels_the_one_before_it(counter: Counting, tmp_path: Path)
     assert counter.call("think", 0.0).result() == 0.0
     assert first.ended
     assert list(first) == []
+
+
+def test_a_large_call_is_sent_while_the_engine_sends_a_large_value(counter: Counting) -> None:
+    more_than_a_pipe_holds = 1 << 20
+    values = iter(counter.call("fill", more_than_a_pipe_holds))
+    next(values)
+    assert counter.call("measure", bytes(more_than_a_pipe_holds)).result() == more_than_a_pipe_holds
+
+
+def test_a_call_whose_engine_is_unloaded_fails_and_takes_no_answer_of_the_next_one(counter: Counting) -> None:
+    call = counter.call("think", 60.0)
+    counter.unload()
+    assert call.failed
+    assert counter.call("think", 0.0).result() == 0.0
+    with pytest.raises(AudioToImageError, match="counting engine was unloaded"):
+        call.result()
 
 
 def test_a_late_cancel_does_not_stop_the_next_call(counter: Counting, tmp_path: Path) -> None:
