@@ -21,6 +21,7 @@ import pytest
 
 from orchestrator import __version__
 from orchestrator.errors import AudioToImageError
+from orchestrator.studio import door as studio_door
 from orchestrator.studio.door import Door
 from orchestrator.studio.turns import Turns
 from orchestrator.worker import Opening, RemoteEngine
@@ -114,6 +115,17 @@ def test_a_client_that_does_not_read_holds_nobody(client: Callable[[], Remote]) 
     call = slow.call("count", 200, 0.0, 100_000)  # twenty megabytes: far more than a socket holds
     assert other.call("echo", 1).result() == 1
     assert len(list(call)) == 200
+
+
+def test_a_client_that_lets_too_much_wait_is_disconnected(
+    client: Callable[[], Remote], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studio_door, "MOST_HELD", 1_000_000)
+    slow, other = client(), client()
+    call = slow.call("count", 200, 0.0, 100_000)
+    assert other.call("echo", 1).result() == 1, "now all values of the first call wait"
+    with pytest.raises(AudioToImageError, match="ended"):
+        list(call)
 
 
 def test_a_stream_that_is_given_up_stops_and_the_next_in_turn_is_served(client: Callable[[], Remote]) -> None:
