@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from orchestrator import convert as package
 from orchestrator.convert import convert, describe, graphs, source, tokenizer
 from orchestrator.errors import AudioToImageError, Misuse
-from orchestrator.paint.description import Description
+from orchestrator.paint.found import Description
 
 SINGLES = 1e-4  # of outputs of size 1: the largest difference seen with whole weights is 2.2e-5
 HALVES = 0.1  # the same with weights stored as halves: 0.036, in the text encoder, whose attention is sharp
@@ -35,12 +35,12 @@ def saved(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def converted(saved, tmp_path_factory):
-    """The same as ONNX graphs, its weights in whole and as halves."""
+    """The same as ONNX graphs, with weights in fp16 and in fp32."""
     folder = tmp_path_factory.mktemp("converted")
     for weights in package.PRECISIONS:
-        told = list(convert(saved, folder / weights, to="onnx", weights=weights))
-    assert [each.index for each in told] == sorted(each.index for each in told)
-    assert {each.piece for each in told} == {*PIECES, "model.json"}
+        working = list(convert(saved, folder / weights, to="onnx", weights=weights))
+    assert [each.done for each in working] == sorted(each.done for each in working)
+    assert {each.what.partition(":")[0] for each in working} == {*PIECES, "model.json"}
     return folder
 
 
@@ -121,11 +121,24 @@ def test_the_unet_has_one_node_for_each_attention_and_no_arithmetic_on_shapes(co
 )
 def test_a_model_is_described_as_its_configurations_say(kind, padding, prediction, tmp_path):
     saved = tiny.save(kind, tmp_path / "diffusers")
-    told = describe.describe(source.open_source(saved), "tiny")
-    assert (told.token_padding, told.prediction) == (padding, prediction)
-    assert (told.latent_shape, told.size, told.text_width) == ((4, 8, 8), (64, 64), tiny.KINDS[kind]["width"])
-    assert (told.beta_schedule, told.latent_scale, told.token_length) == ("scaled_linear", 0.18215, 77)
-    assert (told.sampler, told.spacing, told.steps, told.guidance) == ("dpm++2m", "leading", 20, 7.5)
+    found = describe.describe(source.open_source(saved), "tiny")
+    assert (found.token_padding, found.prediction) == (padding, prediction)
+    assert (found.latent_shape, found.size, found.text_width) == (
+        (4, 8, 8),
+        (64, 64),
+        tiny.KINDS[kind]["width"],
+    )
+    assert (found.beta_schedule, found.latent_scale, found.token_length) == (
+        "scaled_linear",
+        0.18215,
+        77,
+    )
+    assert (found.sampler, found.spacing, found.steps, found.guidance) == (
+        "dpm++2m",
+        "leading",
+        20,
+        7.5,
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,17 +151,28 @@ def test_a_model_is_described_as_its_configurations_say(kind, padding, predictio
         (diffusers.LCMScheduler(), ("lcm", "leading", 4, 1.0, False)),
     ],
 )
-def test_a_scheduler_tells_how_its_model_likes_to_be_painted_with(broken, scheduler, expected):
+def test_the_scheduler_gives_a_model_its_preferred_settings(broken, scheduler, expected):
     shutil.rmtree(broken / "scheduler")
     scheduler.save_pretrained(broken / "scheduler")
-    told = describe.describe(source.open_source(broken), "tiny")
-    assert (told.sampler, told.spacing, told.steps, told.guidance, told.zero_terminal_snr) == expected
+    found = describe.describe(source.open_source(broken), "tiny")
+    assert (
+        found.sampler,
+        found.spacing,
+        found.steps,
+        found.guidance,
+        found.zero_terminal_snr,
+    ) == expected
 
 
-def test_what_the_maker_says_of_a_model_stands_above_what_is_derived(broken):
+def test_a_model_json_takes_precedence_over_what_is_derived(broken):
     (broken / "model.json").write_text(json.dumps({"name": "mine", "guidance": 3.0, "words": ["a", "house"]}))
-    told = describe.describe(source.open_source(broken), "tiny")
-    assert (told.name, told.guidance, told.words, told.steps) == ("mine", 3.0, ("a", "house"), 20)
+    found = describe.describe(source.open_source(broken), "tiny")
+    assert (found.name, found.guidance, found.words, found.steps) == (
+        "mine",
+        3.0,
+        ("a", "house"),
+        20,
+    )
 
 
 def test_the_preview_matrix_is_the_one_that_fits_the_decoder_best(saved, monkeypatch):
@@ -331,9 +355,9 @@ def test_a_missing_extra_is_one_line_and_the_command_that_installs_it(saved, tmp
     assert caught.value.hint == "pip install 'audio-to-image[convert]'"
 
 
-def test_a_conversion_that_is_given_up_leaves_nothing(saved, tmp_path):
+def test_an_abandoned_conversion_leaves_nothing(saved, tmp_path):
     running = convert(saved, tmp_path / "out" / "model", to="onnx")
-    while next(running).piece != "unet":
+    while not next(running).what.startswith("unet:"):
         pass
     assert list((tmp_path / "out").iterdir())
     running.close()  # type: ignore[attr-defined]  # it is a generator
