@@ -1,4 +1,4 @@
-"""Bringing a model in: what comes out computes what went in, says the same of itself, and bad input leaves nothing."""
+"""Converting a model: the graphs compute the same as the original, and bad input leaves nothing behind."""
 
 import json
 import shutil
@@ -18,10 +18,10 @@ from safetensors.torch import load_file, save_file
 from orchestrator import convert as package
 from orchestrator.convert import convert, describe, graphs, source, tokenizer
 from orchestrator.errors import AudioToImageError, Misuse
-from orchestrator.paint.found import Description
+from orchestrator.paint.description import Description
 
-SINGLES = 1e-4  # of outputs of size 1: the largest difference seen with whole weights is 2.2e-5
-HALVES = 0.1  # the same with weights stored as halves: 0.036, in the text encoder, whose attention is sharp
+FP32 = 1e-4  # of outputs of size 1: the largest difference seen with fp32 weights is 2.2e-5
+FP16 = 0.1  # the same with weights stored as fp16: 0.036, in the text encoder, whose attention is sharp
 ZERO_SNR = diffusers.DDIMScheduler(rescale_betas_zero_snr=True, prediction_type="v_prediction")
 PIECES = ("text_encoder", "unet", "vae_decoder", "vae_encoder")
 
@@ -78,12 +78,12 @@ def difference(model: source.Source, piece: str, path: Path) -> float:
 
 
 @pytest.mark.parametrize("piece", PIECES)
-@pytest.mark.parametrize(("weights", "tolerance"), [("fp32", SINGLES), ("fp16", HALVES)])
-def test_an_onnx_graph_computes_what_the_piece_computes(saved, converted, piece, weights, tolerance):
+@pytest.mark.parametrize(("weights", "tolerance"), [("fp32", FP32), ("fp16", FP16)])
+def test_an_onnx_graph_computes_the_same_as_the_original(saved, converted, piece, weights, tolerance):
     assert difference(source.open_source(saved), piece, converted / weights / f"{piece}.onnx") < tolerance
 
 
-def test_our_attention_and_gates_compute_what_those_of_diffusers_do(saved):
+def test_our_attention_and_gates_equal_diffusers(saved):
     model = source.open_source(saved)
     unet = diffusers.UNet2DConditionModel.from_pretrained(saved / "unet")
     inputs = feed(graphs.read(model, "unet", for_onnx=True))
@@ -95,7 +95,7 @@ def test_our_attention_and_gates_compute_what_those_of_diffusers_do(saved):
             assert torch.allclose(rewritten, expected, atol=1e-5)
 
 
-def test_halves_take_half_the_room(converted):
+def test_fp16_weights_take_half_the_space(converted):
     small, large = ((converted / weights / "text_encoder.onnx").stat().st_size for weights in ("fp16", "fp32"))
     assert 0.49 < small / large < 0.54
 
@@ -107,7 +107,7 @@ def test_the_unet_takes_any_number_of_pictures_and_keeps_them_apart(converted):
     inputs = {name: random.randn(*shape).astype(np.float32) for name, shape in shapes.items()}
     together = unet.run(None, inputs)[0]
     alone = [unet.run(None, {name: value[at : at + 1] for name, value in inputs.items()})[0] for at in range(3)]
-    assert np.abs(together - np.concatenate(alone)).max() < SINGLES
+    assert np.abs(together - np.concatenate(alone)).max() < FP32
 
 
 def test_the_unet_has_one_node_for_each_attention_and_no_arithmetic_on_shapes(converted):
@@ -123,22 +123,9 @@ def test_a_model_is_described_as_its_configurations_say(kind, padding, predictio
     saved = tiny.save(kind, tmp_path / "diffusers")
     found = describe.describe(source.open_source(saved), "tiny")
     assert (found.token_padding, found.prediction) == (padding, prediction)
-    assert (found.latent_shape, found.size, found.text_width) == (
-        (4, 8, 8),
-        (64, 64),
-        tiny.KINDS[kind]["width"],
-    )
-    assert (found.beta_schedule, found.latent_scale, found.token_length) == (
-        "scaled_linear",
-        0.18215,
-        77,
-    )
-    assert (found.sampler, found.spacing, found.steps, found.guidance) == (
-        "dpm++2m",
-        "leading",
-        20,
-        7.5,
-    )
+    assert (found.latent_shape, found.size, found.text_width) == ((4, 8, 8), (64, 64), tiny.KINDS[kind]["width"])
+    assert (found.beta_schedule, found.latent_scale, found.token_length) == ("scaled_linear", 0.18215, 77)
+    assert (found.sampler, found.spacing, found.steps, found.guidance) == ("dpm++2m", "leading", 20, 7.5)
 
 
 @pytest.mark.parametrize(
@@ -155,24 +142,13 @@ def test_the_scheduler_gives_a_model_its_preferred_settings(broken, scheduler, e
     shutil.rmtree(broken / "scheduler")
     scheduler.save_pretrained(broken / "scheduler")
     found = describe.describe(source.open_source(broken), "tiny")
-    assert (
-        found.sampler,
-        found.spacing,
-        found.steps,
-        found.guidance,
-        found.zero_terminal_snr,
-    ) == expected
+    assert (found.sampler, found.spacing, found.steps, found.guidance, found.zero_terminal_snr) == expected
 
 
 def test_a_model_json_takes_precedence_over_what_is_derived(broken):
     (broken / "model.json").write_text(json.dumps({"name": "mine", "guidance": 3.0, "words": ["a", "house"]}))
     found = describe.describe(source.open_source(broken), "tiny")
-    assert (found.name, found.guidance, found.words, found.steps) == (
-        "mine",
-        3.0,
-        ("a", "house"),
-        20,
-    )
+    assert (found.name, found.guidance, found.words, found.steps) == ("mine", 3.0, ("a", "house"), 20)
 
 
 def test_the_preview_matrix_is_the_one_that_fits_the_decoder_best(saved, monkeypatch):
@@ -238,7 +214,7 @@ def checked(broken):
 
 
 @pytest.mark.parametrize("threshold", [-0.99, 0.99])
-def test_the_safety_checker_decides_as_that_of_diffusers(checked, threshold):
+def test_the_safety_checker_decides_as_diffusers_does(checked, threshold):
     checker = StableDiffusionSafetyChecker.from_pretrained(checked / "safety_checker")
     checker.concept_embeds_weights.data.fill_(threshold)
     checker.save_pretrained(checked / "safety_checker")
@@ -338,7 +314,7 @@ def test_a_damaged_model_is_one_line_and_a_hint_and_leaves_nothing(broken, tmp_p
 @pytest.mark.parametrize(
     "asked", [{"to": "tflite"}, {"to": "onnx", "palettize": 6}, {"to": "coreml", "palettize": 5}, {"weights": "int4"}]
 )
-def test_what_cannot_be_asked_for_is_misuse(saved, tmp_path, asked):
+def test_impossible_wishes_are_misuse(saved, tmp_path, asked):
     with pytest.raises(Misuse):
         list(convert(saved, tmp_path / "model", **{"to": "onnx", **asked}))
 
@@ -373,7 +349,7 @@ def test_graphs_too_large_for_one_file_keep_their_weights_beside_it(saved, tmp_p
     graph, weights = ((tmp_path / name).stat() for name in ("unet.onnx", "unet.onnx.data"))
     assert weights.st_size > graph.st_size
     assert weights.st_mode == graph.st_mode
-    assert difference(model, "unet", tmp_path / "unet.onnx") < SINGLES
+    assert difference(model, "unet", tmp_path / "unet.onnx") < FP32
 
 
 def test_a_description_survives_its_file(converted):
