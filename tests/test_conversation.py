@@ -101,7 +101,7 @@ def test_the_next_sentence_refines_the_picture_and_words_are_edited_before_they_
     assert page.end()["pictures"][0]["parent"] == first["id"]
 
 
-def test_the_key_let_go_ends_a_sentence(page: Page, recording: Path) -> None:
+def test_releasing_the_key_ends_a_sentence(page: Page, recording: Path) -> None:
     page.do("listen", steps=2)
     page.speak(recording, quiet=0)
     page.do("stop")
@@ -147,7 +147,7 @@ def test_a_page_that_leaves_cancels_what_it_began(served: Server, recording: Pat
 @pytest.mark.parametrize(
     "message", ["", "{", "[]", '{"do": "fly"}', '{"do": "listen", "model": "/etc/passwd"}', '{"do": "listen", "x": 1}']
 )
-def test_what_is_not_understood_is_told_and_the_conversation_goes_on(page: Page, message: str) -> None:
+def test_an_unknown_message_gets_an_error_and_the_conversation_continues(page: Page, message: str) -> None:
     page.connection.send(message)
     assert page.end()["event"] == "failed"
     page.do("listen")
@@ -171,7 +171,7 @@ def test_a_page_of_another_site_is_refused(served: Server) -> None:
     assert refused.value.response.status_code == 403
 
 
-def test_the_machines_own_microphone_listens_for_a_page_and_for_one_at_a_time(
+def test_the_server_s_microphone_records_for_one_page_at_a_time(
     microphone: Microphone, serve: Callable[..., Server], recording: Path
 ) -> None:
     server = serve().warm()
@@ -207,7 +207,7 @@ def more_recorded(size: int) -> Callable[[], bool]:
     return lambda: part.stat().st_size >= before + size
 
 
-def test_a_shortcuts_second_press_ends_what_the_first_began(
+def test_a_second_press_of_the_shortcut_stops_the_recording(
     microphone: Microphone, serve: Callable[..., Server], recording: Path
 ) -> None:
     server = serve(silence=60, seconds=60).warm()

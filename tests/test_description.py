@@ -59,11 +59,11 @@ API.config.phases.coverage.enabled = False
 @settings(
     max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
 )
-def test_whatever_is_asked_the_answer_is_as_described(case: schemathesis.Case, server: Server) -> None:
+def test_every_response_matches_its_description(case: schemathesis.Case, server: Server) -> None:
     case.call_and_validate(base_url=server.url, checks=TRUE, timeout=60)
 
 
-def test_the_server_tells_its_description(server: Server) -> None:
+def test_the_server_serves_its_description(server: Server) -> None:
     assert server.ask("GET", "/openapi.json").json() == json.loads(json.dumps(openapi()))
 
 

@@ -110,7 +110,7 @@ def _echoes(elsewhere: Remote, word: str) -> None:
         assert elsewhere.call("echo", (word, number)).result() == (word, number)
 
 
-def test_a_client_that_does_not_read_holds_nobody(client: Callable[[], Remote]) -> None:
+def test_a_client_that_does_not_read_blocks_no_other(client: Callable[[], Remote]) -> None:
     slow, other = client(), client()
     call = slow.call("count", 200, 0.0, 100_000)  # twenty megabytes: far more than a socket holds
     assert other.call("echo", 1).result() == 1
@@ -128,7 +128,7 @@ def test_a_client_that_lets_too_much_wait_is_disconnected(
         list(call)
 
 
-def test_a_stream_that_is_given_up_stops_and_the_next_in_turn_is_served(client: Callable[[], Remote]) -> None:
+def test_an_abandoned_stream_stops_and_the_next_client_is_served(client: Callable[[], Remote]) -> None:
     giving_up, other = client(), client()
     for number, _ in giving_up.call("count", 10_000, 0.01):
         if number == 2:
@@ -161,7 +161,7 @@ def test_a_cancelled_call_that_waits_its_turn_is_never_made(client: Callable[[],
     assert waiting.call("echo", 2).result() == 2
 
 
-def test_what_an_engine_refuses_and_what_it_dies_of_reach_the_one_who_asked(client: Callable[[], Remote]) -> None:
+def test_errors_and_the_death_of_an_engine_reach_the_client_that_called(client: Callable[[], Remote]) -> None:
     one, other = client(), client()
     with pytest.raises(AudioToImageError, match="it cannot") as caught:
         one.call("refuse").result()

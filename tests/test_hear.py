@@ -161,7 +161,7 @@ def test_heard_travels_between_processes():
 
 
 @pytest.mark.parametrize("sound", [silence(3), noise(3), tones(3, 50, 100), tones(3, 440), silence(0)])
-def test_the_model_is_not_asked_where_nobody_speaks(sound: Samples, hear):
+def test_the_model_is_not_run_without_speech(sound: Samples, hear):
     assert hear(sound, RED_HOUSE) == Nothing(reason="nobody spoke")
 
 

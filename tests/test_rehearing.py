@@ -108,7 +108,7 @@ def test_a_recording_stopped_in_the_middle_of_a_word_is_heard_to_its_end(hearer:
     assert meaning.text == f"{1 + 777 / SAMPLE_RATE:.2f}"
 
 
-def test_silence_asks_nobody_and_says_why_there_are_no_words(hearer: Hearer) -> None:
+def test_silence_calls_no_hearer_and_has_a_reason(hearer: Hearer) -> None:
     rehearing = Rehearing(hearer)
     fed(rehearing, silence(2.0))
     assert rehearing.final() == Nothing(reason="nobody spoke")
@@ -152,13 +152,13 @@ def test_painting_stops_when_the_speech_goes_on(painter: Painter) -> None:
     assert list(painter.paint(Wish(prompt="x", seed=1, steps=1))), "the painter is free again"
 
 
-def test_what_was_painted_ahead_for_other_words_is_not_taken(painter: Painter) -> None:
+def test_painting_ahead_is_dropped_when_the_words_differ(painter: Painter) -> None:
     ahead = Ahead(painter, painting(1000), drafts=False)
     list(ahead.consider(moment(settled=True)))
     assert ahead.take(Prompt(text="", heard=Words(text="a red horse"))) is None
 
 
-def test_what_an_engine_that_died_had_painted_ahead_is_not_taken(painter: Painter) -> None:
+def test_painting_ahead_is_dropped_when_the_engine_died(painter: Painter) -> None:
     ahead = Ahead(painter, painting(1000), drafts=False)
     list(ahead.consider(moment(settled=True)))
     assert isinstance(painter._peer, Child)

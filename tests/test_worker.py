@@ -106,7 +106,7 @@ def test_the_facts_of_an_engine_come_with_the_answer_to_load(counter: Counting) 
     assert counter.load() == {"start": 3}, "also the second time"
 
 
-def test_what_a_method_yields_arrives_one_by_one(counter: Counting, tmp_path: Path) -> None:
+def test_the_values_of_a_method_arrive_one_by_one(counter: Counting, tmp_path: Path) -> None:
     assert list(counter.call("count", tmp_path / "mark", 6)) == [3, 4, 5]
 
 
@@ -230,7 +230,7 @@ def test_a_call_to_an_engine_that_dies_fails_and_stays_failed(counter: Counting)
     assert pid_of(counter) != pid
 
 
-def test_what_is_called_while_waiting_may_end_the_wait(counter: Counting) -> None:
+def test_on_tick_can_end_the_wait(counter: Counting) -> None:
     counter.load()
 
     def stop() -> None:
@@ -265,7 +265,7 @@ def test_a_child_whose_parent_is_killed_ends() -> None:
     assert has_ended(pid)
 
 
-def test_what_travels_keeps_its_fields_or_the_protocol_number_rises() -> None:
+def test_changed_messages_need_a_new_protocol_number() -> None:
     """Raise PROTOCOL when this fails, and put the new digest here."""
     travels = (
         *(messages.Opening, messages.Ask, messages.Cancel, messages.Press, messages.Answer),
