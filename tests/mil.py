@@ -1,4 +1,4 @@
-"""Runs a Core ML package where there is no Core ML: an `.mlpackage` comes in, a function of arrays goes out.
+"""Run a Core ML package without Core ML: read an `.mlpackage`, and return a function of arrays.
 
 coremltools reads the package's operations and weights; the arithmetic is `mil_operations`, palettes included. With
 `fp16`, every result that the package declares as float16 is rounded to it, as a GPU or Neural Engine would.
@@ -39,7 +39,7 @@ class Package:
     fp16: bool
 
     def __call__(self, **arrays: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """Evaluate every operation in turn; a value nobody will read again is let go."""
+        """Evaluate every operation in order; drop each value after its last use."""
         if {name: array.shape for name, array in arrays.items()} != dict(self.inputs):
             raise ValueError(f"takes {dict(self.inputs)}, not { ({name: a.shape for name, a in arrays.items()}) }")
         values = {name: torch.tensor(array, dtype=torch.float32) for name, array in arrays.items()}

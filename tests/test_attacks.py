@@ -1,4 +1,4 @@
-"""A real server among pages, programs and files that mean it no good: each is refused, and the next is served."""
+"""Attacks on a real server by pages, programs and files: each is refused, and the next request is served."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def server(data: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def attacked(server: Server) -> Iterator[Server]:
-    """Whatever a test did, the next request is served."""
+    """Return the server; after the test it must still serve the next request."""
     yield server
     assert server.ask("GET", "/v1/status").status_code == 200
 

@@ -57,7 +57,7 @@ def session(path: Path) -> onnxruntime.InferenceSession:
 
 
 def feed(graph: graphs.Graph) -> dict[str, torch.Tensor]:
-    """Draw inputs of a graph's shapes; the tokens end somewhere."""
+    """Draw random inputs of a graph's shapes; the tokens contain an end."""
     torch.manual_seed(1)
     drawn = {name: torch.randn_like(value) for name, value in graph.inputs.items() if value.is_floating_point()}
     if "timestep" in drawn:

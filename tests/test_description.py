@@ -1,4 +1,4 @@
-"""The API's description against a real server: all it says is so, whatever is asked."""
+"""The API's description against a real server: every response matches it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def quick() -> dict[str, Any]:
-    """The description, but pictures take one step and come one at a time, and no other engine is begun for them."""
+    """The description, limited to one picture of one step by the engine that is loaded."""
     quick: dict[str, Any] = json.loads(json.dumps(openapi()))
     for name in ("PictureWish", "PictureForm", "ImageWish", "EditForm"):
         schema = quick["components"]["schemas"][name]

@@ -70,15 +70,15 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def path(folder: Path) -> Iterator[Path]:
     turns = {"speech": Turns(60)}
-    door = Door(folder / "s.socket", turns, _unasked)
+    door = Door(folder / "s.socket", turns, _refuse)
     door.open("http://127.0.0.1:1/")
     yield door.path
     door.close()
     turns["speech"].close()
 
 
-def _unasked(_message: object) -> Any:
-    raise AudioToImageError("nobody asks that")
+def _refuse(_message: object) -> Any:
+    raise AudioToImageError("unknown question")
 
 
 @pytest.fixture
@@ -230,7 +230,7 @@ def test_nonsense_on_the_socket_ends_that_connection_only(path: Path, client: Ca
 def test_a_question_that_is_not_about_an_engine_is_answered_or_refused(path: Path) -> None:
     answers = ask(path, "what time is it?")
     assert answers
-    with pytest.raises(AudioToImageError, match="nobody asks that"):
+    with pytest.raises(AudioToImageError, match="unknown question"):
         list(answers)
     assert ask(path.with_name("none"), "what time is it?") is None
 

@@ -1,4 +1,4 @@
-"""Who may ask the studio, and how much: on a small app of three routes, in process and over real sockets."""
+"""Who may send requests, and how large: a small app behind the guard, in process and over real sockets."""
 
 from __future__ import annotations
 

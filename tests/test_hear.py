@@ -52,7 +52,7 @@ def meanings(hearer: Hearer, sound: Iterable[Samples]) -> list[Words | Nothing]:
 
 @pytest.fixture
 def hear(tmp_path: Path) -> Callable[..., Words | Nothing]:
-    """Have a parrot listen to a sound, voice detection and all."""
+    """Return a function that has a parrot hear a sound, after voice detection."""
 
     def hear(sound: Samples, parrot: Parrot, hearer: str = "whisper", **task: object) -> Words | Nothing:
         model = parrot.write(tmp_path / "ggml-parrot.bin")

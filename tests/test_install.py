@@ -1,4 +1,4 @@
-"""`shortcut_install.sh`: for real on this machine, in a folder of its own; on a Mac whose programs are played."""
+"""`shortcut_install.sh`: for real on this machine, in a folder of its own; and on a Mac of fake programs."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def program(path: Path, text: str) -> Path:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """A folder that is the whole PATH: the tools that every system has, and those that a test plays."""
+    """A folder that is the whole PATH: the tools that every system has, and those that a test fakes."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for tool in TOOLS:
@@ -76,7 +76,7 @@ def machine(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def mac(machine: Path) -> Path:
-    """A new Mac with Homebrew, whisper-cpp and Python 3.12: each program says what it was asked."""
+    """A new Mac with Homebrew, whisper-cpp and Python 3.12: the fakes write down how they were called."""
     program(machine / "uname", "case $1 in -m) echo arm64 ;; *) echo Darwin ;; esac")
     program(
         machine / "brew",
@@ -95,7 +95,7 @@ def run(
     script: Path = SCRIPT,
     **environment: str,
 ) -> str:
-    """Run the script and give back what it said."""
+    """Run the script and return its output."""
     done = subprocess.run(
         [str(script), *flags],
         env={"PATH": str(path), "HOME": str(home)} | environment,
@@ -286,7 +286,7 @@ def test_flags_are_explained_and_others_refused(mac: Path, isolated: Path) -> No
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of what is checked out, without what the demo models are made with: nobody edits it meanwhile."""
+    """A copy of the checkout that no one else edits, without what the demo models are made with."""
     folder = tmp_path / "Downloads" / "audio-to-image"
     for name in CHECKOUT:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -146,7 +146,7 @@ def test_tokens_beyond_two_thousand_survive_fp16(models):
 
 
 def test_a_decoder_with_large_numbers_does_not_overflow_in_fp16(models, tmp_path):
-    """Trained decoders have them: squared, they are beyond what a half can hold, and the picture was black."""
+    """Trained decoders have them: their squares are beyond fp16, and the picture was black."""
     graph = graphs.read(source.open_source(models / "diffusers"), "vae_decoder", for_onnx=False)
     graph.module.decoder.conv_in.weight.data *= 1000
     assert list(coreml.write(graph, tmp_path, bits=None))

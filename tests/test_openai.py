@@ -29,7 +29,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def served(data: Path) -> Iterator[Server]:
-    """One server for all: no test here leaves anything that another minds."""
+    """One server for all tests: none leaves anything behind that affects another."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUDIO_TO_IMAGE_DATA", str(data))
         server = Server()

@@ -1,4 +1,4 @@
-"""The studio's page as a person meets it: real Chromium, a real `serve`, the demo models, few steps."""
+"""The studio's page in real Chromium, with a real `serve`, the demo models, few steps."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def studio(running: Server, visit: Visit) -> Visitor:
-    """Someone with the page of the running server open."""
+    """A visitor with the page of the running server open."""
     return visit(running.url)
 
 
@@ -64,7 +64,7 @@ def made(folder: Path, prompts: list[str]) -> None:
     Gallery(folder).rebuild()
 
 
-def told(server: Server, picture: str) -> dict[str, Any]:
+def recipe_of(server: Server, picture: str) -> dict[str, Any]:
     return server.ask("GET", f"/v1/gallery/{picture}").json()
 
 
@@ -80,7 +80,7 @@ def test_words_appear_during_speech_and_become_a_picture(studio: Visitor, runnin
     expect(studio.at("#mic")).to_have_attribute("aria-pressed", "true")
     studio.page.mouse.up()
     studio.has_picture()
-    picture = told(running, studio.shown())
+    picture = recipe_of(running, studio.shown())
     assert "red sailboat" in picture["transcript"]
     expect(studio.at("#shown")).to_have_attribute("alt", picture["prompt"])
     assert [each["do"] for each in studio.sent] == ["listen", "stop"]
@@ -114,7 +114,7 @@ def test_words_can_be_edited_before_they_are_painted(studio: Visitor, running: S
     words.fill("a blue sailboat on the sea at night")
     studio.page.keyboard.press("Enter")
     studio.has_picture()
-    assert told(running, studio.shown())["prompt"] == "a blue sailboat on the sea at night"
+    assert recipe_of(running, studio.shown())["prompt"] == "a blue sailboat on the sea at night"
 
 
 def test_a_sentence_can_change_the_picture_before_it(studio: Visitor, running: Server) -> None:
@@ -124,11 +124,11 @@ def test_a_sentence_can_change_the_picture_before_it(studio: Visitor, running: S
     studio.writes("make it night")
     expect(studio.at("#words")).to_have_text("a red house by the sea at night")
     studio.has_picture()
-    changed = told(running, studio.shown())
+    changed = recipe_of(running, studio.shown())
     assert (changed["parent"], changed["prompt"]) == (first, "a red house by the sea at night")
     expect(studio.at("#changing")).to_contain_text("night")  # goes on from there
     studio.button("Stop changing this picture").click()
-    assert not told(running, studio.paints("a green tree"))["parent"]
+    assert not recipe_of(running, studio.paints("a green tree"))["parent"]
 
 
 def test_spoken_words_are_painted_from_the_picture_being_changed(studio: Visitor, running: Server) -> None:
@@ -138,7 +138,7 @@ def test_spoken_words_are_painted_from_the_picture_being_changed(studio: Visitor
     studio.at("#mic").click()
     expect(studio.at("#words")).to_contain_text("sailboat")
     studio.has_picture()
-    assert told(running, studio.shown())["parent"] == first
+    assert recipe_of(running, studio.shown())["parent"] == first
 
 
 def test_escape_stops_a_sentence_and_the_next_one_may_come(studio: Visitor, running: Server) -> None:
@@ -228,12 +228,12 @@ def test_the_panel_s_settings_are_used_and_survive_a_reload(running: Server, vis
     ).get_by_text("2", exact=True).click()
     visitor.button("Done").click()
     expect(visitor.at("#options")).to_be_focused()
-    picture = told(running, visitor.paints("a red house"))
+    picture = recipe_of(running, visitor.paints("a red house"))
     seen = [picture[name] for name in ("steps", "guidance", "seed", "negative", "sampler")]
     assert seen == [2, 1.5, 8, "clouds", "euler"]  # picture 2 of 2
     expect(visitor.at("#batch li")).to_have_count(2)
     visitor.at("#batch button").first.click()
-    assert told(running, visitor.shown())["seed"] == 7
+    assert recipe_of(running, visitor.shown())["seed"] == 7
     visitor.page.reload()
     visitor.button("How to paint").click()
     expect(visitor.page.get_by_label("Seed")).to_have_value("7")
@@ -249,7 +249,7 @@ def test_a_picture_s_page_shows_how_it_was_made_and_paints_it_again(studio: Visi
     studio.button("Again").click()
     studio.has_picture()
     expect(studio.at("#shown-link")).not_to_have_attribute("href", f"#/picture/{first}")
-    before, again = told(running, first), told(running, studio.shown())
+    before, again = recipe_of(running, first), recipe_of(running, studio.shown())
     assert (again["prompt"], again["steps"]) == (before["prompt"], before["steps"])
     assert again["seed"] != before["seed"]
 
@@ -257,7 +257,7 @@ def test_a_picture_s_page_shows_how_it_was_made_and_paints_it_again(studio: Visi
     studio.button("Repaint").click()
     expect(studio.at("#notes")).to_contain_text("the same pixels")
     studio.has_picture()
-    assert told(running, studio.shown())["pixels"] == before["pixels"]
+    assert recipe_of(running, studio.shown())["pixels"] == before["pixels"]
 
 
 def test_a_picture_s_page_shows_the_transcript_and_what_was_removed(running: Server, visit: Visit) -> None:

@@ -67,7 +67,7 @@ def model(request, tmp_path_factory):
 
 
 def theirs(pipeline, wish: Wish, monkeypatch) -> Reference:
-    """Let diffusers paint a wish, with noise drawn as we draw it."""
+    """Paint a wish with diffusers, with noise drawn as ours is."""
     random = np.random.RandomState(wish.seed)
     for module in NOISY_MODULES:
         monkeypatch.setattr(
@@ -100,14 +100,14 @@ def theirs(pipeline, wish: Wish, monkeypatch) -> Reference:
 
 
 def in_our_scale(scheduler, latents: np.ndarray) -> np.ndarray:
-    """Bring back the latents of Euler's samplers, which diffusers lets grow with sigma."""
+    """Return the latents at unit variance; in diffusers' Euler samplers they grow with sigma."""
     if "Euler" not in type(scheduler).__name__:
         return latents
     return latents / (float(scheduler.sigmas[scheduler.step_index]) ** 2 + 1) ** 0.5
 
 
 def spy(sampler: str, monkeypatch) -> list[np.ndarray]:
-    """Keep what a sampler of ours makes of the latents at every step."""
+    """Record the latents after every step of one of our samplers."""
     kept = []
     original = loop.SAMPLERS[sampler]
 

@@ -1,4 +1,4 @@
-"""Hearing a recording while it grows, and painting before it is over: with real workers, and engines that count."""
+"""Hearing a recording while it grows, and painting before it ends: real workers with simple engines."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ def painter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Painter]:
 
 @pytest.fixture
 def said(tmp_path: Path) -> Samples:
-    """A sentence, said at once after the recording began."""
+    """A sentence that begins with the recording."""
     return speech("a red sailboat on the sea at sunset", tmp_path)
 
 
-def fed(rehearing: Rehearing, samples: Samples) -> list[str]:
-    """Let it listen as fast as answers come; tell the words it found on the way."""
+def feed(rehearing: Rehearing, samples: Samples) -> list[str]:
+    """Feed it sound as fast as answers arrive; return the words found meanwhile."""
     words = []
     for start in range(0, len(samples), BLOCK):
         if rehearing.listen(samples[start : start + BLOCK]):
@@ -89,20 +89,20 @@ def fed(rehearing: Rehearing, samples: Samples) -> list[str]:
 
 def test_words_come_while_someone_speaks_and_the_last_ones_during_the_silence(hearer: Hearer, said: Samples) -> None:
     rehearing = Rehearing(hearer)
-    words = fed(rehearing, said)
+    words = feed(rehearing, said)
     assert len(words) >= 2
     assert not rehearing.settled
-    fed(rehearing, silence(0.6))
+    feed(rehearing, silence(0.6))
     assert rehearing.settled
     meaning, asked = rehearing.meaning, rehearing._begun
     assert rehearing.final() is meaning
-    assert rehearing._begun == asked, "the hearer was asked though it had heard all that was said"
+    assert rehearing._begun == asked, "the hearer was called again although it had heard everything"
     assert float(rehearing.text) > rehearing.voice.spans[-1].end
 
 
 def test_a_recording_stopped_in_the_middle_of_a_word_is_heard_to_its_end(hearer: Hearer, said: Samples) -> None:
     rehearing = Rehearing(hearer)
-    fed(rehearing, said[: SAMPLE_RATE + 777])
+    feed(rehearing, said[: SAMPLE_RATE + 777])
     meaning = rehearing.final()
     assert isinstance(meaning, Words)
     assert meaning.text == f"{1 + 777 / SAMPLE_RATE:.2f}"
@@ -110,13 +110,13 @@ def test_a_recording_stopped_in_the_middle_of_a_word_is_heard_to_its_end(hearer:
 
 def test_silence_calls_no_hearer_and_has_a_reason(hearer: Hearer) -> None:
     rehearing = Rehearing(hearer)
-    fed(rehearing, silence(2.0))
+    feed(rehearing, silence(2.0))
     assert rehearing.final() == Nothing(reason="nobody spoke")
 
 
 def test_a_recording_longer_than_the_hearer_takes_is_left_to_be_heard_in_pieces(hearer: Hearer, said: Samples) -> None:
     rehearing = Rehearing(hearer)
-    fed(rehearing, np.concatenate([said, silence(0.5), said, silence(0.5), said]))
+    feed(rehearing, np.concatenate([said, silence(0.5), said, silence(0.5), said]))
     assert rehearing.final() is None
 
 
@@ -132,7 +132,7 @@ def moment(*, settled: bool, words: Words = HEARD) -> Any:
 def test_painting_begins_in_the_silence_and_is_taken_over_when_the_sentence_has_ended(painter: Painter) -> None:
     ahead = Ahead(painter, painting(20), drafts=False)
     list(ahead.consider(moment(settled=True)))
-    while not (ahead._call and ahead._call.ended):  # until all steps are here, though nobody has asked for the picture
+    while not (ahead._call and ahead._call.ended):  # until all steps are here, before the picture is requested
         list(ahead.consider(moment(settled=True)))
         time.sleep(0.01)
     heard = replace(HEARD, evidence=Evidence(source="digest"))

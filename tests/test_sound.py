@@ -105,7 +105,7 @@ def test_a_path_that_is_not_a_file_is_misuse(name: str, tmp_path: Path):
 
 @pytest.fixture
 def nobody() -> Iterator[None]:
-    """Give up root's rights for a test: root is never refused."""
+    """Drop root's rights for a test, because root may read everything."""
     if os.geteuid() != 0:
         yield
         return

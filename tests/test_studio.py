@@ -189,7 +189,7 @@ def test_waiting_jobs_report_their_position_and_can_be_cancelled(served: Server)
         assert next(each for each in second if each["event"] == "painted")
 
 
-def killed(server: Server) -> None:
+def kill_engines(server: Server) -> None:
     for worker in server.workers():
         worker.kill()
 
@@ -199,7 +199,7 @@ def test_a_picture_whose_engine_is_killed_is_painted_all_the_same(served: Server
     (whole,) = pictures(served.warm().paint(**fields))
     with served.events(json=fields) as events:
         next(each for each in events if each["event"] == "painted")
-        killed(served)
+        kill_engines(served)
         told = list(events)
     assert [each["index"] for each in told if each["event"] == "painted"] == list(range(2, 21))
     (again,) = told[-1]["pictures"]
@@ -212,7 +212,7 @@ def test_an_engine_that_is_killed_twice_costs_one_job_and_the_next_is_served(ser
     with served.events(json=LONG) as events:
         for last in events:
             if last["event"] == "painted":
-                killed(served)
+                kill_engines(served)
     assert (last["event"], last["code"]) == ("failed", "failed")
     assert "died (signal 9)" in last["message"]
     assert pictures(served.paint(prompt="a tree"))
@@ -261,7 +261,7 @@ def test_idle_engines_are_unloaded_and_loaded_again_for_work(serve: Callable[...
 
 
 def command(*arguments: str) -> tuple[subprocess.CompletedProcess[str], bool]:
-    """Run the command; tell whether it started engines of its own."""
+    """Run the command; return whether it started engines of its own."""
     process = subprocess.Popen([COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     seen = False
     while process.poll() is None:

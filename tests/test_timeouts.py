@@ -1,4 +1,4 @@
-"""Slow and broken clients over real sockets: none holds the server, and the next request is served."""
+"""Slow and broken clients over real sockets: none blocks the server, and the next request is served."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Served:
 
 
 def rest(line: socket.socket, until: bytes = b"") -> bytes:
-    """Read until the server closes, or has said something."""
+    """Read until the server closes, or until some bytes have arrived."""
     read = b""
     with contextlib.suppress(ConnectionResetError):
         while not (until and until in read) and (data := line.recv(1 << 16)):
