@@ -65,7 +65,7 @@ def nothing_stands(settings: Settings) -> bool:
 
 def test_a_model_arrives_whole_and_is_recorded(hub: Hub, settings: Settings) -> None:
     happened = get(settings)
-    assert happened[0] == Note(text="boat comes under mit, which restricts nothing", hint="https://example.org")
+    assert happened[0] == Note(text="boat is licensed under mit, which restricts nothing", hint="https://example.org")
     assert happened[-1] == ModelHere(name="boat", path=settings.models / "boat")
     assert whole(settings)
     record = seen.Seen.read(settings.models, "boat")
@@ -81,7 +81,7 @@ def test_a_model_arrives_whole_and_is_recorded(hub: Hub, settings: Settings) -> 
 
 def test_the_licence_s_restrictions_are_shown_before_the_first_byte(hub: Hub, settings: Settings) -> None:
     coming = fetch.get(MODEL, settings)
-    assert notes([next(coming)]) == ["boat comes under mit, which restricts nothing"]
+    assert notes([next(coming)]) == ["boat is licensed under mit, which restricts nothing"]
     assert hub.asked == []
 
 

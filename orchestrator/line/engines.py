@@ -69,7 +69,7 @@ ROLES: Mapping[str, Role] = {
 
 
 class Line:
-    """The engines of one run, opened when first asked for and unloaded at the end.
+    """The engines of one run, opened on first use and unloaded at the end.
 
     `on_tick` is called repeatedly while waiting for them, and may raise to end the wait.
     """

@@ -1,4 +1,4 @@
-"""What a painter is asked for, and what its pictures record about how they were made."""
+"""From settings and a prompt to a wish, and from a painter's decision to a recipe."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Prompt:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What a painter is asked for, and what the recipes of its pictures will add."""
+    """A wish, and what the recipes of its pictures record besides."""
 
     wish: Wish
     prompt: Prompt

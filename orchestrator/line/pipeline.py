@@ -157,7 +157,7 @@ def repainting(line: Line, recipe: Recipe) -> Iterator[Event]:
 
 
 def introduce(line: Line, role: str) -> Iterator[Event]:
-    """Say so where a demo model is used instead of a full one, or a model may not fit into memory."""
+    """Yield notes if a demo model stands in for a full one, or if a model may not fit into memory."""
     model = line.model(role)
     if model.demo:
         yield events.Note(text=f"using the demo {role} model", hint=FULL)

@@ -54,16 +54,18 @@ class Description:
             _check(getattr(self, name) in values, f"{name} is none of {', '.join(values)}")
         for name, count in {"latent_shape": 3, "size": 2}.items():
             sizes = getattr(self, name)
-            _check(isinstance(sizes, tuple) and len(sizes) == count and all(map(_counts, sizes)), f"{name} is no shape")
+            _check(
+                isinstance(sizes, tuple) and len(sizes) == count and all(map(_counts, sizes)), f"{name} is not a shape"
+            )
         for name in ("train_steps", "steps", "text_width", "token_length"):
-            _check(_counts(getattr(self, name)), f"{name} is no count")
+            _check(_counts(getattr(self, name)), f"{name} is not a count")
         for name in ("beta_start", "beta_end", "latent_scale", "guidance"):
-            _check(isinstance(getattr(self, name), int | float), f"{name} is no number")
+            _check(isinstance(getattr(self, name), int | float), f"{name} is not a number")
         rows = self.latent_shape[0] + 1
         _check(
             len(self.preview) in (0, rows) and all(len(row) == 3 for row in self.preview), f"preview is not {rows}x3"
         )
-        _check(self.prediction == "v" or not self.zero_terminal_snr, "from pure noise epsilon prediction sees nothing")
+        _check(self.prediction == "v" or not self.zero_terminal_snr, "epsilon prediction cannot start from pure noise")
 
     @property
     def schedule(self) -> Schedule:

@@ -116,7 +116,7 @@ class RemoteEngine(Generic[Facts]):
         self.collect()
 
     def collect(self) -> None:
-        """Take what has arrived, so that the engine need not wait; each answer goes to its call. Never waits."""
+        """Pass the answers that have arrived to their call, so that the engine can send more. Never waits."""
         try:
             while self._peer and self._peer.answers.poll():
                 self._take(self._peer.answers.recv())

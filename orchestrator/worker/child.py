@@ -139,7 +139,7 @@ def _serve(questions: Inbox, answers: Connection) -> None:
 def _answer(engine: Any, ask: Ask, questions: Inbox, answers: Connection) -> None:
     """Answer one call: the values of an iterator one by one, anything else as one value.
 
-    Whatever arrives meanwhile ends it: a Cancel, which also comes before every new Ask.
+    Any message that arrives meanwhile ends it: a Cancel precedes every new Ask.
     """
     try:
         value = getattr(engine, ask.method)(*ask.arguments)

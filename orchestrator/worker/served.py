@@ -67,7 +67,7 @@ class Served:
 
 
 def connect(path: Path | None, role: str) -> Served | None:
-    """Connect to the `serve` behind a socket; None where none runs, or one that speaks another protocol."""
+    """Connect to the `serve` behind a socket; None if none runs, or if it speaks another protocol."""
     if not path or not ours(path.parent):
         return None
     connected = socket.socket(socket.AF_UNIX)
@@ -86,7 +86,7 @@ def connect(path: Path | None, role: str) -> Served | None:
 
 
 def ask(path: Path | None, question: object) -> Iterator[Any] | None:
-    """Ask a running `serve` itself, not an engine, and yield its answers; None where none runs."""
+    """Ask a running `serve` itself, not an engine, and yield its answers; None if none runs."""
     served = connect(path, "studio")
     return _answers(served, question) if served else None
 

@@ -53,7 +53,7 @@ def listen(
     spans: Callable[[Iterable[Samples]], Sequence[Span]],
     sample_rate: int,
 ) -> Iterator[Words | Nothing]:
-    """Hear a recording of any length, a piece at a time; yield all that was heard so far, at last the whole.
+    """Hear a recording of any length, a piece at a time; yield what was heard so far after each.
 
     `hear` is only called for a piece in which `spans` (of `voice`) finds speech.
     """
@@ -83,7 +83,7 @@ def join(first: Words | Nothing, second: Words | Nothing, *, after: float) -> Wo
 
 
 def believe(meaning: Meaning, spoken: Sequence[Span]) -> Words | Nothing:
-    """Return the words that a hearer wrote, or Nothing where nobody can have said them in that speech."""
+    """Return the words that a hearer wrote, or Nothing if they cannot have been said in that much speech."""
     if not isinstance(meaning, Words) or not meaning.text:
         return SILENT
     seconds = sum(span.end - span.start for span in spoken)

@@ -25,7 +25,7 @@ DRAFT_STEPS = 4
 QUICK = 0.15  # seconds: a step this short ends before the last words are heard
 NEW_WORDS = 3  # more than the last draft shows, for another draft
 
-# Returns what a prompt asks to be painted, in so many steps; None where it asks for nothing new.
+# Returns the order for a prompt, with so many steps or the model's own number; None if there is nothing to paint.
 OrderFor = Callable[[Prompt, int | None], Order | None]
 
 

@@ -1,7 +1,7 @@
 """Words while someone speaks: the growing recording is heard again and again.
 
-The hearer is asked whenever it is free and enough new speech has arrived, and once more when the speech has paused. If
-the speech does not resume, that answer is final, and the silence that ends the sentence has hidden its cost.
+The hearer is called whenever it is free and enough new speech has arrived, and once more when the speech has paused. If
+the speech does not resume, that answer is final, and was ready before the silence ended the sentence.
 """
 
 from __future__ import annotations
