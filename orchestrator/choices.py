@@ -81,6 +81,11 @@ def check_range(
         raise Misuse(f"{name} must lie {limits}, not {value}", f"audio-to-image paint --help explains {name}")
 
 
+def is_text(text: str) -> bool:
+    """Return whether a text holds neither a NUL nor half a character (a lone surrogate)."""
+    return not any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text)
+
+
 def random_seed(count: int) -> int:
     """Return a random seed that leaves room for those of `count` pictures."""
     return random.randrange(MAX_SEED - count + 2)

@@ -54,9 +54,8 @@ class Description:
             _check(getattr(self, name) in values, f"{name} is none of {', '.join(values)}")
         for name, count in {"latent_shape": 3, "size": 2}.items():
             sizes = getattr(self, name)
-            _check(
-                isinstance(sizes, tuple) and len(sizes) == count and all(map(_counts, sizes)), f"{name} is not a shape"
-            )
+            fits = isinstance(sizes, tuple) and len(sizes) == count and all(map(_counts, sizes))
+            _check(fits, f"{name} is not a shape")
         for name in ("train_steps", "steps", "text_width", "token_length"):
             _check(_counts(getattr(self, name)), f"{name} is not a count")
         for name in ("beta_start", "beta_end", "latent_scale", "guidance"):

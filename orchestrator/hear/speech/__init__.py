@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.choices import HEARERS, LANGUAGES, MAX_THREADS
+from orchestrator.choices import HEARERS, LANGUAGES, MAX_THREADS, is_text
 from orchestrator.errors import Misuse
 from orchestrator.hear.speech import ggml, invented
 from orchestrator.meaning import Meaning, Nothing, Segment, Words
@@ -103,7 +103,7 @@ def _fit(task: Task, model: ggml.SpeechModel) -> Task:
     """Choose the language, or name a model that could do what this one cannot."""
     if not 0 <= task.threads <= MAX_THREADS:
         raise Misuse(f"threads must lie between 0 and {MAX_THREADS}, not {task.threads}", "--threads 0 chooses")
-    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in task.initial_prompt):
+    if not is_text(task.initial_prompt):
         raise Misuse("the words to expect are not text: they hold a NUL or half a character", "pass plain UTF-8 text")
     hint = "get one that can: audio-to-image models get base"
     language = task.language.lower()
