@@ -59,7 +59,7 @@ def list_(as_json: bool) -> None:
 @click.option("--renew", is_flag=True, help="Accept files that differ from those fetched before.")
 @options.as_json
 def get(names: tuple[str, ...], renew: bool, as_json: bool) -> int:
-    """Fetch models and print their paths. Without names, fetches the two full models for this machine."""
+    """Fetch models and print their paths. Without names, fetches the full models for this machine."""
     from orchestrator.line import library
 
     return _show(library.get(names, settings.load(), renew=renew), as_json=as_json)
