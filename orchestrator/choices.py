@@ -7,6 +7,7 @@ schema, and what a painter gets are made from these classes.
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
@@ -78,6 +79,11 @@ def check_range(
     elif not least <= value <= most:
         limits = f"between {least:.12g} and {most:.12g}"
         raise Misuse(f"{name} must lie {limits}, not {value}", f"audio-to-image paint --help explains {name}")
+
+
+def random_seed(count: int) -> int:
+    """Return a random seed that leaves room for those of `count` pictures."""
+    return random.randrange(MAX_SEED - count + 2)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -76,9 +76,10 @@ class Talk:
 
         `sound` replaces this machine's microphone.
         """
-        with _recording(path, keep=self.line.settings.keep_audio):
-            self._seed = None
-            ahead = Ahead(self.line.picture, self._order_ahead, drafts=self._drafts and self.step_seconds() <= QUICK)
+        self._seed = None
+        drafts = self._drafts and self.step_seconds() <= QUICK
+        ahead = Ahead(self.line.picture, self._order_ahead, drafts=drafts)
+        with _recording(path, keep=self.line.settings.keep_audio), closing(ahead):
             prompt = yield from self._listen(path, stop, ahead, sound)
             if self._confirm:
                 prompt = replace(prompt, text=self._confirm(prompt.text))
@@ -177,7 +178,7 @@ class Talk:
         painter.load()
         load = time.perf_counter() - begun
         order, call = (ahead.take(prompt) if ahead else None) or (self.order(plan), None)
-        for event in pipeline.painted(self.line, order, call or painter.paint(order.wish), load=load):
+        for event in pipeline.follow_painting(self.line, order, call or painter.paint(order.wish), load=load):
             if isinstance(event, events.Kept):
                 self.made.append(Made(plan=plan, kept=event))
             yield event
