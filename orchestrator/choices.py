@@ -113,7 +113,7 @@ class PaintEngine:
         "", "The picture model: a name or a folder.", metavar="NAME"
     )  # empty: the full, else the demo model
     compute_unit: str = choice("auto", "Where Core ML runs.", values=COMPUTE_UNITS)
-    batch: int = choice(1, "Pictures per network call. More are faster on a GPU, use more memory and differ slightly.",
+    batch: int = choice(1, "Pictures per network call: more take more memory, and may differ in the last bits.",
                         least=1, most=64)  # fmt: skip
 
 

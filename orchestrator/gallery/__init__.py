@@ -163,7 +163,7 @@ class Gallery:
         with files.lock(files.make_folder(self.folder) / LOCK):
             index.discard(self.folder)
             index.migrate(self.folder)
-            with index.opened(self.folder) as rows:
+            with index.opened(self.folder, filling=True) as rows:
                 added = on_disk.fill(self.folder, rows)
         return Rebuilt(pictures=len(added), skipped=tuple(sorted(set(self.folder.glob("*.png")) - added)))
 

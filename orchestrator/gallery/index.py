@@ -36,6 +36,7 @@ MIGRATIONS = (  # each brings `user_version` up by one
 NEWEST = "ORDER BY made DESC, name DESC LIMIT ?"
 OLDER = "(? = '' OR (made, name) < (SELECT made, name FROM pictures WHERE name = ?))"
 BUSY_SECONDS = 60.0
+FILLING_KIB = 64 << 10  # of memory for the cache while an index is filled
 # Scripts written without spaces: each character is indexed as a word, so that words inside a sentence are found.
 UNSPACED = re.compile(r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])")
 
@@ -143,12 +144,18 @@ class Index:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Index]:
-    """Open the index of a folder of pictures; SQLite's errors become ours."""
+def opened(folder: Path, *, filling: bool = False) -> Iterator[Index]:
+    """Open the index of a folder of pictures; SQLite's errors become ours.
+
+    While an empty index is filled from the files, a power cut may cost all of it, and the disk is not waited for.
+    """
     path = folder / FILE_NAME
     try:
         with closing(_connected(path)) as database:
             database.execute("PRAGMA journal_mode = TRUNCATE")
+            if filling:
+                database.execute("PRAGMA synchronous = OFF")
+                database.execute(f"PRAGMA cache_size = -{FILLING_KIB}")
             yield Index(database)
     except (sqlite3.Error, NotARecipe) as error:
         raise _translated(path, error) from error
