@@ -19,7 +19,7 @@ from typing import Any
 import platformdirs
 
 from orchestrator import typed
-from orchestrator.choices import Hearing, PaintEngine, Painting, choice
+from orchestrator.choices import MAX_THREADS, Hearing, PaintEngine, Painting, choice
 from orchestrator.errors import Misuse
 
 APP = "audio-to-image"
@@ -39,7 +39,9 @@ class Settings(Hearing, PaintEngine, Painting):
     refine: bool = choice(True, 'Let "make it night" repaint the last picture.')
     silence: float = choice(0.8, "The silence that ends a sentence.", metavar="SECONDS", least=0)
     device: str = choice("", "The microphone; `audio-to-image devices` lists them.", metavar="ID")
-    threads: int = choice(0, "Processor threads; 0 chooses.", metavar="N")  # at most the number of cores is used
+    threads: int = choice(
+        0, "Processor threads; 0 chooses.", metavar="N", least=0, most=MAX_THREADS
+    )  # at most the number of cores is used
     keep_audio: bool = choice(False, "Keep the recording too.")
     host: str = choice("127.0.0.1", "The address to serve on; others than loopback need a token.", metavar="ADDRESS")
     port: int = choice(8765, "The port to serve on; 0 takes a free one.", metavar="N")
