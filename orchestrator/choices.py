@@ -78,7 +78,7 @@ def check_range(
             raise Misuse(f"{name} must be {least:g} or more, not {value}", hint)
     elif not least <= value <= most:
         limits = f"between {least:.12g} and {most:.12g}"
-        raise Misuse(f"{name} must lie {limits}, not {value}", f"audio-to-image paint --help explains {name}")
+        raise Misuse(f"{name} must be {limits}, not {value}", f"audio-to-image paint --help explains {name}")
 
 
 def is_text(text: str) -> bool:

@@ -35,15 +35,15 @@ def default_data() -> Path:
 class Settings(Hearing, PaintEngine, Painting):
     """Every setting; flags, recipes, JSON and settings.toml use the same names."""
 
-    seconds: float = choice(10.0, "The longest recording.")
+    seconds: float = choice(10.0, "The longest recording.", metavar="SECONDS")
     refine: bool = choice(True, 'Let "make it night" repaint the last picture.')
     silence: float = choice(0.8, "The silence that ends a sentence.", metavar="SECONDS", least=0)
     device: str = choice("", "The microphone; `audio-to-image devices` lists them.", metavar="ID")
-    threads: int = choice(
-        0, "Processor threads; 0 chooses.", metavar="N", least=0, most=MAX_THREADS
-    )  # at most the number of cores is used
+    threads: int = choice(0, "Processor threads; 0 chooses.", metavar="N", least=0, most=MAX_THREADS)
     keep_audio: bool = choice(False, "Keep the recording too.")
-    host: str = choice("127.0.0.1", "The address to serve on; others than loopback need a token.", metavar="ADDRESS")
+    host: str = choice(
+        "127.0.0.1", "The address to serve on; any but this machine's own needs a token.", metavar="ADDRESS"
+    )
     port: int = choice(8765, "The port to serve on; 0 takes a free one.", metavar="N")
     token: str = choice("", "The token that clients must send; generated if one is needed.", metavar="WORDS")
     idle: float = choice(900.0, "Unload the engines after this long without work.", metavar="SECONDS", least=0)

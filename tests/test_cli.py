@@ -104,6 +104,23 @@ def test_standard_input_is_a_recording(recording: Path, isolated: Path) -> None:
     assert not list((isolated / "data" / "recordings").glob("*.wav")), "temporary sound is deleted on success"
 
 
+def test_hearing_standard_input_leaves_no_recording(recording: Path, isolated: Path) -> None:
+    done = run("hear", "-", stdin=recording.read_bytes())
+    assert done.returncode == 0, done.stderr
+    assert not list((isolated / "data" / "recordings").iterdir())
+
+
+def test_an_error_names_the_file_once() -> None:
+    assert run("picture", "no-such.wav").stderr.count("no-such.wav") == 1
+
+
+def test_help_shows_limits_and_defaults() -> None:
+    words = " ".join(run("talk", "--help").stdout.split())
+    assert "[1 to 1000; default: the model's]" in words
+    assert "The longest recording. [default: 10]" in words
+    assert "[default: on]" in words
+
+
 def test_a_recording_whose_picture_failed_is_kept(silence: Path, isolated: Path) -> None:
     done = run("picture", "-", *QUICK, stdin=silence.read_bytes())
     assert done.returncode == 3

@@ -22,7 +22,7 @@ from orchestrator.sound import read, write_wav
 
 __all__ = ["microphone"]  # a fixture
 
-READY = "space or Enter: talk"
+READY = "Space or Enter: talk"
 CUE = "speak now"
 FEW_STEPS = ("--steps", "3")
 MANY_STEPS = ("--steps", "300")

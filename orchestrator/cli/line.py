@@ -65,12 +65,15 @@ def hear(file: Path, as_json: bool, timings: bool, **flags: object) -> int:
     chosen = settings.load(flags)
     source = as_file(str(file), chosen.recordings)
     with Line(chosen) as line:
-        return terminal.show(
+        code = terminal.show(
             pipeline.with_failure(pipeline.transcribe(line, source)),
             lambda event: event.transcript if isinstance(event, events.Heard) else None,
             as_json=as_json,
             timings=timings,
         )
+    if source != file and not code and not chosen.keep_audio:
+        source.unlink()
+    return code
 
 
 @click.command()

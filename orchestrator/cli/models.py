@@ -69,7 +69,7 @@ def get(names: tuple[str, ...], renew: bool, as_json: bool) -> int:
 @names
 @options.as_json
 def verify(names: tuple[str, ...], as_json: bool) -> int:
-    """Check every file of models against its checksum. Without names, checks every fetched model."""
+    """Check every file of the models against its checksum. Without names, checks every fetched model."""
     from orchestrator.line import library
 
     return _show(library.verify(names, settings.load()), as_json=as_json)

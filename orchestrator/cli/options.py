@@ -19,11 +19,25 @@ def setting(name: str, *short: str, **known: Any) -> Decorator[Any]:
     """Return the flag of a setting, with its type, values and help. Its value is None if it is not given."""
     kind, choice = kinds()[name], choices(Settings)[name]
     flag = f"--{name.replace('_', '-')}"
+    text = f"{choice.help}{_limits_and_default(name)}"
     if kind is bool:
-        return click.option(f"{flag}/--no-{flag[2:]}", default=None, help=choice.help, **known)
+        return click.option(f"{flag}/--no-{flag[2:]}", default=None, help=text, **known)
     types: dict[type, Any] = {Path: click.Path(path_type=Path)}
     form = click.Choice(choice.values) if choice.values else types.get(kind, kind)
-    return click.option(flag, *short, type=form, metavar=choice.metavar, help=choice.help, **known)
+    return click.option(flag, *short, type=form, metavar=choice.metavar, help=text, **known)
+
+
+def _limits_and_default(name: str) -> str:
+    """Return what a flag's help says in brackets; settings.toml and the environment can change the default."""
+    choice, default = choices(Settings)[name], getattr(Settings, name)
+    notes = [] if choice.most is None else [f"{choice.least:.12g} to {choice.most:.12g}"]
+    if default is True:
+        notes.append("default: on")
+    elif default is None and name in choices(Painting) and name != "seed":
+        notes.append("default: the model's")
+    elif default is not False and default not in (None, ""):
+        notes.append(f"default: {default:g}" if isinstance(default, float) else f"default: {default}")
+    return f" [{'; '.join(notes)}]" if notes else ""
 
 
 def _combine(*options: Decorator[Any]) -> Decorator[Any]:
@@ -46,5 +60,5 @@ painting = _combine(
 recording = _combine(setting("seconds"), setting("device"))
 output = setting("output", "-o")
 keep_audio = setting("keep_audio")
-as_json = click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one per line.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 timings = click.option("--timings", is_flag=True, help="Print the time each stage took.")

@@ -150,7 +150,7 @@ def _wanted(model: Model, listing: Listing, known: Seen | None) -> tuple[Wanted,
     seen_before = {file.path: file for file in known.fetched} if known else {}
     if known and not _same(seen_before, chosen):
         renew = f"audio-to-image models get --renew {model.name}"
-        raise HubError(f"{listing.repository} has other files for {model.name} than when it was first fetched", renew)
+        raise HubError(f"{listing.repository} now has other files for {model.name} than those first fetched", renew)
     total, before, wanted = sum(each.size for each in chosen), 0, []
     for remote in chosen:
         sha256 = seen_before[remote.path].sha256 if seen_before else ""

@@ -58,7 +58,7 @@ def download(wanted: Wanted, target: Path) -> Generator[Event, None, File]:
     if not arrived:
         _delete(part)
         raise HubError(
-            f"{wanted.repository} sent something else for {wanted.remote.path}: it does not match its checksum",
+            f"{wanted.remote.path} from {wanted.repository} does not match its checksum",
             "try later, or another network",
         )
     part.replace(target)
@@ -96,7 +96,7 @@ def _fill(wanted: Wanted, part: Path) -> Generator[Event]:
             seconds, why = error.seconds, str(error)
         fruitless = 0 if size_of(part) > size else fruitless + 1
         if fruitless == TRIES:
-            raise HubError(why, "audio-to-image models get resumes from here")
+            raise HubError(why, "run this again: it resumes from here")
         if size_of(part) < wanted.remote.size:
             yield progress.waiting(wanted.model, why)
             pause(fruitless, seconds)

@@ -77,7 +77,7 @@ def _listed(repository: str, revision: str) -> Listing:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:  # for example a network's sign-in page
         raise HubError(
-            f"{hub.endpoint} does not answer as a hub does", "is this network waiting for you to sign in?"
+            f"{hub.endpoint} does not answer like a model hub", "is this network waiting for you to sign in?"
         ) from error
     return Listing(repository=repository, commit=info.sha or "", files=remotes)
 
@@ -129,14 +129,16 @@ def _translated(what: str, *, begun: bool = False) -> Iterator[None]:
         reason = str(error) or type(error).__name__
         passing = isinstance(error, httpx2.TimeoutException | httpx2.NetworkError | httpx2.ProtocolError)
         again = passing and (begun or not isinstance(error, httpx2.ConnectError))
-        raise HubError(f"the network failed at {what}: {reason}", "audio-to-image models get", again=again) from error
+        raise HubError(
+            f"the network failed at {what}: {reason}", "check the network and run this again", again=again
+        ) from error
 
 
 def _refused(what: str, error: Exception, headers: Mapping[str, str], status: int) -> HubError:
     from huggingface_hub import errors
 
     if isinstance(error, errors.GatedRepoError) or status in (401, 403):
-        return HubError(f"the hub does not give {what} to everyone (status {status})", ACCESS)
+        return HubError(f"the hub does not give everyone access to {what} (status {status})", ACCESS)
     if status == 404:
         return HubError(f"the hub has no {what}", "audio-to-image models list")
     after = headers.get("Retry-After", "")

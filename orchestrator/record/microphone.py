@@ -35,8 +35,8 @@ def system() -> str:
         return "pulse"
     if any(Path("/dev/snd").glob("pcm*c")) and b" alsa " in shell.run([shell.ffmpeg(), "-devices"]).stdout:
         return "alsa"
-    hint = f"start PulseAudio or PipeWire; for ALSA alone: {shell.install_hint('ffmpeg')}"
-    raise AudioToImageError("there is no microphone here: no sound server runs", hint)
+    hint = f"start PulseAudio or PipeWire; or record through ALSA: {shell.install_hint('ffmpeg')}"
+    raise AudioToImageError("there is no microphone here: no sound server is running", hint)
 
 
 def arguments(system: str, device: str) -> list[str]:

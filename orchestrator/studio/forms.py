@@ -75,7 +75,7 @@ def apply(settings: Settings, fields: Mapping[str, Any]) -> Settings:
             raise Misuse(f"{name} in {PLACE} cannot be {value!r:.60}", f"choose one of: {', '.join(values)}")
     result = override(settings, given, PLACE)
     if not 1 <= result.count <= MOST_COUNT:
-        raise Misuse(f"count must lie between 1 and {MOST_COUNT}, not {result.count}", "send several requests")
+        raise Misuse(f"count must be between 1 and {MOST_COUNT}, not {result.count}", "send several requests")
     return result
 
 

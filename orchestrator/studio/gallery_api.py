@@ -75,5 +75,5 @@ def _limit(text: str) -> int:
     if not text:
         return PAGE
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= LARGEST_PAGE:
-        raise Misuse(f"limit must lie between 1 and {LARGEST_PAGE}, not {text[:20]!r}", f"?limit={PAGE}")
+        raise Misuse(f"limit must be between 1 and {LARGEST_PAGE}, not {text[:20]!r}", f"?limit={PAGE}")
     return int(text)

@@ -156,4 +156,4 @@ def _repeat(settings: Settings, given: Mapping[str, Any], kept: Kept, *, same: b
 def _refuse_others(way: str, given: list[str]) -> None:
     others = [name for name in given if name != way]
     if others:
-        raise Misuse(f"{way} and {others[0]} do not go together", f"leave {others[0]} out")
+        raise Misuse(f"{way} and {others[0]} cannot be combined", f"omit {others[0]}")

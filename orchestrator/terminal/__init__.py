@@ -20,7 +20,7 @@ from orchestrator.terminal.preview import Screen, protocol
 CLEAR_LINE = "\r\x1b[K"
 QUIETEST = -60.0  # dB: the left end of the level meter
 BAR = 20  # characters
-READY = "space or Enter: talk; q: leave"
+READY = "Space or Enter: talk; q: quit"
 
 
 class Face:
@@ -144,7 +144,8 @@ def event_line(event: Event) -> str:
             stages = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in event.seconds.items())
             return f"time: {stages}; {sum(event.seconds.values()):.2f} s in total"
         case events.Failed():
-            source = f"{event.source}: " if event.source else ""
+            named = not event.source or str(event.source) in event.message
+            source = "" if named else f"{event.source}: "
             return f"error: {source}{event.message}" + (f"\n  try: {event.hint}" if event.hint else "")
     return ""
 

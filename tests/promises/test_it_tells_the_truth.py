@@ -176,7 +176,7 @@ FLAGS = {  # the hint names a flag or a value that makes the command work
     ("paint", "a red house", "--steps", "1", "--model", "demo-pictures"): "there is no model 'demo-pictures'",
     ("paint", "a red house", "--steps", "1", "--sampler", "ddim", "--spacing", "karras"): "ddim has no karras spacing",
     ("hear", RECORDING, "--language", "xx"): "there is no language 'xx'",
-    ("hear", RECORDING, "--threads", "-1"): "threads must lie between 0 and 1024",
+    ("hear", RECORDING, "--threads", "-1"): "threads must be between 0 and 1024",
 }
 NAMED = re.compile(
     r"(?P<flag>--[a-z-]+) (?P<value>[\w./-]+)|did you mean (?P<word>[\w-]+)\?|(?:such as|with:) (?P<one>[\w+-]+)"

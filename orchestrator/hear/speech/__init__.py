@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.choices import HEARERS, LANGUAGES, MAX_THREADS, is_text
+from orchestrator.choices import HEARERS, LANGUAGES, is_text
 from orchestrator.errors import Misuse
 from orchestrator.hear.speech import ggml, invented
 from orchestrator.meaning import Meaning, Nothing, Segment, Words
@@ -101,8 +101,6 @@ def _later(segment: Segment, seconds: float) -> Segment:
 
 def _fit(task: Task, model: ggml.SpeechModel) -> Task:
     """Choose the language, or name a model that could do what this one cannot."""
-    if not 0 <= task.threads <= MAX_THREADS:
-        raise Misuse(f"threads must lie between 0 and {MAX_THREADS}, not {task.threads}", "--threads 0 chooses")
     if not is_text(task.initial_prompt):
         raise Misuse("the words to expect are not text: they hold a NUL or half a character", "pass plain UTF-8 text")
     hint = "get one that can: audio-to-image models get base"
@@ -112,7 +110,7 @@ def _fit(task: Task, model: ggml.SpeechModel) -> Task:
     if model.multilingual:
         return replace(task, language=language)
     if task.translate:
-        raise Misuse(f"the speech model {model.name} knows English only and translates nothing", hint)
+        raise Misuse(f"the speech model {model.name} knows only English and cannot translate", hint)
     if language not in ("auto", "en"):
-        raise Misuse(f"the speech model {model.name} knows English only, not {task.language!r}", hint)
+        raise Misuse(f"the speech model {model.name} knows only English, not {task.language!r}", hint)
     return replace(task, language="en")
