@@ -494,9 +494,20 @@ def test_an_ended_server_is_told_with_the_command_that_starts_it(serve: Callable
     expect(studio.at("#notes .error")).to_contain_text("connection to the studio was lost")
     studio.writes("a blue house")
     expect(studio.at("#notes .error")).to_contain_text("not responding")
+    expect(studio.at("#typed-words")).to_have_value("a blue house")  # to try again
     expect(studio.at(".banner code")).to_have_text("audio-to-image serve")
     expect(studio.at("#status-text")).to_have_text("Not running")
     studio.complaints.clear()  # Chromium tells of each request that failed
+
+
+def test_an_error_is_not_hidden_behind_the_dock(running: Server, visit: Visit) -> None:
+    visitor = visit(running.url, options={"model": "nothing"}, viewport={"width": 720, "height": 450})  # 200 % zoom
+    visitor.writes("a red house")
+    expect(visitor.at("#notes .error")).to_contain_text("no picture model")
+    error, dock = (visitor.at(each).bounding_box() for each in ("#notes .error", ".dock"))
+    assert error and dock
+    assert error["y"] + error["height"] <= dock["y"] + 16  # the dock's upper rem is transparent
+    visitor.complaints.clear()  # Chromium reports the status 404
 
 
 def test_what_a_killed_server_left_undone_is_told_once(serve: Callable[..., Server], visit: Visit) -> None:
