@@ -505,7 +505,8 @@ def test_an_error_is_not_hidden_behind_the_dock(running: Server, visit: Visit) -
     visitor.writes("a red house")
     expect(visitor.at("#notes .error")).to_contain_text("no picture model")
     error, dock = (visitor.at(each).bounding_box() for each in ("#notes .error", ".dock"))
-    assert error and dock
+    assert error
+    assert dock
     assert error["y"] + error["height"] <= dock["y"] + 16  # the dock's upper rem is transparent
     visitor.complaints.clear()  # Chromium reports the status 404
 
