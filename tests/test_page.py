@@ -471,6 +471,14 @@ def _with_long_words(route: Route) -> None:
     route.fulfill(response=answer, json=json.loads(answer.text().replace("number", HOSTILE)))
 
 
+def test_a_request_behind_another_one_shows_how_many_come_first(running: Server, studio: Visitor) -> None:
+    with running.events(json={"prompt": "a red house", "steps": 300}) as events:
+        next(each for each in events if each["event"] == "painted")
+        studio.writes("a blue house")
+        expect(studio.at("#now")).to_have_text("Waiting: 1 job before this one")
+    studio.has_picture()  # leaving cancels the first one
+
+
 # Trouble
 
 

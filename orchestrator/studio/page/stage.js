@@ -148,7 +148,7 @@ function happening({ phase, step, position, working, microphone, drafting, shown
     opening: t.opening,
     listening: microphone === "server" ? t.listeningElsewhere : t.speak,
     hearing: working ? t.working(working) : t.hearing,
-    waiting: working ? t.working(working) : t.waiting(position),
+    waiting: working && !position ? t.working(working) : t.waiting(position),
     cancelling: t.cancelling,
   };
   if (phase === "painting" && step) {
