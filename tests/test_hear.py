@@ -208,8 +208,8 @@ def test_a_rejected_piece_does_not_affect_the_others():
 @pytest.mark.parametrize(
     ("task", "words"),
     [
-        (Task(translate=True), "knows English only and translates nothing"),
-        (Task(language="de"), "knows English only, not 'de'"),
+        (Task(translate=True), "knows only English and cannot translate"),
+        (Task(language="de"), "knows only English, not 'de'"),
         (Task(language="klingon"), "no language 'klingon'"),
     ],
 )

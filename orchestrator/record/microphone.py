@@ -36,7 +36,7 @@ def system() -> str:
     if any(Path("/dev/snd").glob("pcm*c")) and b" alsa " in shell.run([shell.ffmpeg(), "-devices"]).stdout:
         return "alsa"
     hint = f"start PulseAudio or PipeWire; for ALSA alone: {shell.install_hint('ffmpeg')}"
-    raise AudioToImageError("there is no microphone here: no sound server runs", hint)
+    raise AudioToImageError("there is no microphone here: no sound server is running", hint)
 
 
 def arguments(system: str, device: str) -> list[str]:
