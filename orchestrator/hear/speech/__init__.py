@@ -104,7 +104,9 @@ def _fit(task: Task, model: ggml.SpeechModel) -> Task:
     if not 0 <= task.threads <= MAX_THREADS:
         raise Misuse(f"threads must lie between 0 and {MAX_THREADS}, not {task.threads}", "--threads 0 chooses")
     if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in task.initial_prompt):
-        raise Misuse("the words to expect are not text: they contain a NUL or half of a character", "pass plain UTF-8 text")
+        raise Misuse(
+            "the words to expect are not text: they contain a NUL or half of a character", "pass plain UTF-8 text"
+        )
     hint = "get one that can: audio-to-image models get base"
     language = task.language.lower()
     if language != "auto" and language not in LANGUAGES:
