@@ -75,10 +75,10 @@ def check_range(
     """Raise Misuse if a number is outside its limits."""
     if most is None:
         if not least <= value < math.inf:  # without isfinite, which overflows for a huge int
-            raise Misuse(f"{name} must be {least:g} or more, not {value}", hint)
+            raise Misuse(f"{name} must be {least:g} or more, not {value!s:.40}", hint)
     elif not least <= value <= most:
         limits = f"between {least:.12g} and {most:.12g}"
-        raise Misuse(f"{name} must be {limits}, not {value}", f"audio-to-image paint --help explains {name}")
+        raise Misuse(f"{name} must be {limits}, not {value!s:.40}", f"audio-to-image paint --help explains {name}")
 
 
 def is_text(text: str) -> bool:

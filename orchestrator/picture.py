@@ -32,6 +32,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COMPRESSION = 3  # zlib's usual 6 makes 9 % smaller files in five times the time
 MAX_CHUNKS = 100_000
 MAX_PIXELS = 64_000_000
+FORMATS_HINT = "give a PNG, JPEG or WebP file"
 READABLE = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # formats that Pillow decodes without starting a program
 SAMPLER_NAMES = {
     "dpm++2m": "DPM++ 2M",
@@ -143,7 +144,7 @@ def _unpacked(packed: bytes) -> bytes:
 
 def read_pixels(path: Path, most: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """Read a picture file as height, width, RGB, rotated upright; raise Misuse for other files and for bombs."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     # What Pillow's decoders raise on broken files; a decompression bomb is a warning or an error, by its size.
     broken = (OSError, ValueError, TypeError, SyntaxError, EOFError, IndexError, KeyError, struct.error, zlib.error)
@@ -153,8 +154,12 @@ def read_pixels(path: Path, most: int = MAX_PIXELS) -> NDArray[np.uint8]:
             warnings.simplefilter("ignore")  # about pictures that are merely odd
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             return _upright(path, most)
-    except (*broken, *bomb) as error:
-        raise Misuse(f"{path} is not a picture that can be read: {error}", "give a PNG, JPEG or WebP file") from error
+    except bomb as error:
+        raise Misuse(f"{path} has too many pixels; the limit is {most:,}", "make it smaller first") from error
+    except UnidentifiedImageError as error:
+        raise Misuse(f"{path} is not a picture that can be read", FORMATS_HINT) from error
+    except broken as error:
+        raise Misuse(f"{path} is not a picture that can be read: {error}", FORMATS_HINT) from error
 
 
 def _upright(path: Path, most: int) -> NDArray[np.uint8]:

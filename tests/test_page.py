@@ -469,6 +469,14 @@ def _with_long_words(route: Route) -> None:
     route.fulfill(response=answer, json=json.loads(answer.text().replace("number", HOSTILE)))
 
 
+def test_a_request_behind_another_one_shows_how_many_come_first(running: Server, studio: Visitor) -> None:
+    with running.events(json={"prompt": "a red house", "steps": 300}) as events:
+        next(each for each in events if each["event"] == "painted")
+        studio.writes("a blue house")
+        expect(studio.at("#now")).to_have_text("Waiting: 1 job before this one")
+    studio.has_picture()  # leaving cancels the first one
+
+
 # Trouble
 
 
@@ -494,9 +502,21 @@ def test_a_stopped_server_is_reported_with_the_command_that_starts_it(
     expect(studio.at("#notes .error")).to_contain_text("connection to the studio was lost")
     studio.writes("a blue house")
     expect(studio.at("#notes .error")).to_contain_text("not responding")
+    expect(studio.at("#typed-words")).to_have_value("a blue house")  # to try again
     expect(studio.at(".banner code")).to_have_text("audio-to-image serve")
     expect(studio.at("#status-text")).to_have_text("Not running")
     studio.complaints.clear()  # Chromium tells of each request that failed
+
+
+def test_an_error_is_not_hidden_behind_the_dock(running: Server, visit: Visit) -> None:
+    visitor = visit(running.url, options={"model": "nothing"}, viewport={"width": 720, "height": 450})  # 200 % zoom
+    visitor.writes("a red house")
+    expect(visitor.at("#notes .error")).to_contain_text("no picture model")
+    error, dock = (visitor.at(each).bounding_box() for each in ("#notes .error", ".dock"))
+    assert error
+    assert dock
+    assert error["y"] + error["height"] <= dock["y"] + 16  # the dock's upper rem is transparent
+    visitor.complaints.clear()  # Chromium reports the status 404
 
 
 def test_lost_jobs_are_shown_once(serve: Callable[..., Server], visit: Visit) -> None:

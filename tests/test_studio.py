@@ -112,6 +112,8 @@ def test_the_gallery_is_listed_by_pages_searched_removed_from_and_restored(serve
     assert error(served.ask("GET", f"/v1/gallery/{ids[0]}"), 404)["code"] == "not_found"
     assert served.ask("POST", f"/v1/gallery/{ids[0]}/restore").json()["prompt"] == "a tree"
     assert served.ask("GET", f"/v1/gallery/{ids[0]}.png").status_code == 200
+    refused = error(served.ask("POST", f"/v1/gallery/{ids[0]}/restore"), 404)  # it is not in the trash any more
+    assert refused["hint"] == "GET /v1/gallery lists the pictures"  # not the folder's path
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def _check_text(what: str, text: str) -> None:
             f"the {what} has {len(text):,} characters; {MAX_CHARACTERS:,} is the most", "say it in fewer words"
         )
     if not is_text(text):
-        raise Misuse(f"the {what} is not text: it holds a NUL or half a character", "pass plain UTF-8 text")
+        raise Misuse(f"the {what} is not text: it contains a NUL or half of a character", "pass plain UTF-8 text")
 
 
 def _check_image(image: NDArray[np.uint8]) -> None:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from orchestrator import picture as png
-from orchestrator.errors import Misuse
+from orchestrator.errors import Misuse, NotThere
 from orchestrator.events import Kept
 from orchestrator.gallery import ID, Gallery
 from orchestrator.studio import event_json, forms, problems
@@ -67,7 +67,10 @@ def restore(request: Request) -> Response:
     wanted = request.path_params["picture"]
     if not ID.fullmatch(wanted):
         return problems.problem(404, f"there is no picture {wanted[:60]!r}", code="not_found")
-    kept = _gallery(request).restore(wanted)
+    try:
+        kept = _gallery(request).restore(wanted)
+    except NotThere as error:  # clients must not see our paths
+        raise NotThere(str(error), "GET /v1/gallery lists the pictures") from error
     return JSONResponse(event_json.picture(kept))
 
 

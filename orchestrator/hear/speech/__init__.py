@@ -102,7 +102,9 @@ def _later(segment: Segment, seconds: float) -> Segment:
 def _fit(task: Task, model: ggml.SpeechModel) -> Task:
     """Choose the language, or name a model that could do what this one cannot."""
     if not is_text(task.initial_prompt):
-        raise Misuse("the words to expect are not text: they hold a NUL or half a character", "pass plain UTF-8 text")
+        raise Misuse(
+            "the words to expect are not text: they contain a NUL or half of a character", "pass plain UTF-8 text"
+        )
     hint = "get one that can: audio-to-image models get base"
     language = task.language.lower()
     if language != "auto" and language not in LANGUAGES:

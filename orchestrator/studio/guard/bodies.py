@@ -74,7 +74,7 @@ class Body:
 
 def too_large(limit: int) -> Response:
     size = f"{limit >> 20} MiB" if limit >= 1 << 20 else f"{limit} bytes"
-    return problem(413, f"more than {size} at once", code="too_large", hint="send less: a shorter recording")
+    return problem(413, f"the request is larger than {size}", code="too_large", hint="send less")
 
 
 def too_slow(seconds: float) -> Response:

@@ -139,12 +139,14 @@ $("stop-changing").addEventListener("click", () => {
 $("skip").addEventListener("click", () => $("main").focus());
 $("demo").addEventListener("click", () => (location.hash = "#/demo"));
 
-$("typed").addEventListener("submit", (event) => {
+$("typed").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const words = $("typed-words").value.trim();
+  const field = $("typed-words");
+  const words = field.value.trim();
   if (!words || busy(session.state)) return;
-  $("typed-words").value = "";
-  work.write(words);
+  field.value = "";
+  await work.write(words);
+  if (session.state.phase === "failed") field.value ||= words; // to try again
 });
 
 $("confirm").addEventListener("submit", (event) => {

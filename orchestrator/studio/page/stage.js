@@ -21,6 +21,7 @@ export class Stage {
       if (state.shown !== before.shown || state.phase !== before.phase) this.#actions(state, session);
       if (state.batch !== before.batch || state.shown !== before.shown) this.#batch(state, session);
       if (state.phase !== before.phase) this.#focus(state, before);
+      if (state.error && state.error !== before.error) $("notes").firstChild.scrollIntoView({ block: "nearest" });
       speak(state, before, event);
     });
     const example = (words) => {
@@ -147,7 +148,7 @@ function happening({ phase, step, position, working, microphone, drafting, shown
     opening: t.opening,
     listening: microphone === "server" ? t.listeningElsewhere : t.speak,
     hearing: working ? t.working(working) : t.hearing,
-    waiting: working ? t.working(working) : t.waiting(position),
+    waiting: working && !position ? t.working(working) : t.waiting(position),
     cancelling: t.cancelling,
   };
   if (phase === "painting" && step) {
