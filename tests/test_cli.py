@@ -179,19 +179,6 @@ def test_a_wrong_setting_is_named(isolated: Path, text: str, says: str) -> None:
     assert "settings.toml" in done.stderr
 
 
-def test_output_names_a_file_or_a_folder(tmp_path: Path) -> None:
-    assert run("paint", "a red house", *QUICK, "--output", str(tmp_path / "house.png")).returncode == 0
-    assert (tmp_path / "house.png").exists()
-    assert run("paint", "a red house", *QUICK, "--output", str(tmp_path)).returncode == 0
-    assert len(list(tmp_path.glob("*.png"))) == 2
-
-
-def test_one_output_file_for_several_recordings_is_misuse(recording: Path, tmp_path: Path) -> None:
-    done = run("picture", str(recording), str(recording), "--output", str(tmp_path / "one.png"))
-    assert done.returncode == 2
-    assert not (tmp_path / "one.png").exists()
-
-
 def test_a_picture_is_repainted_to_the_same_pixels() -> None:
     first = json.loads(run("paint", "a red house", *QUICK, "--json").stdout.splitlines()[-1])
     again = run("gallery", "repaint", first["id"], "--json")

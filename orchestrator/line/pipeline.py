@@ -19,6 +19,7 @@ from orchestrator.events import Event
 from orchestrator.gallery import Gallery
 from orchestrator.hear import speech
 from orchestrator.hear.speech import voice
+from orchestrator.line.destination import GALLERY, Destination
 from orchestrator.line.engines import Line
 from orchestrator.line.memory import enough_memory
 from orchestrator.line.order import Order, Prompt, find_source, make_order, make_recipe, prompt_of
@@ -98,19 +99,21 @@ def clean_words(transcript: str) -> events.Cleaned:
     return cleaned
 
 
-def painting(line: Line, prompt: Prompt, *, image: str = "") -> Iterator[Event]:
+def painting(line: Line, prompt: Prompt, *, image: str = "", destination: Destination = GALLERY) -> Iterator[Event]:
     """Paint a prompt, and keep the pictures."""
     order = make_order(line.settings, prompt, find_source(line.settings, image))  # checked before anything is loaded
     yield from introduce(line, "picture")
     begun = time.perf_counter()
     line.picture.load()
-    yield from painted(line, order, line.picture.paint(order.wish), load=time.perf_counter() - begun)
+    load = time.perf_counter() - begun
+    yield from painted(line, order, line.picture.paint(order.wish), load=load, destination=destination)
 
 
-def painted(line: Line, order: Order, call: Painted, *, load: float = 0.0) -> Iterator[Event]:
+def painted(
+    line: Line, order: Order, call: Painted, *, load: float = 0.0, destination: Destination = GALLERY
+) -> Iterator[Event]:
     """Follow a call that paints an order, and keep the pictures."""
-    settings, started = line.settings, time.perf_counter()
-    gallery = Gallery(settings.gallery)
+    gallery, started = Gallery(line.settings.gallery), time.perf_counter()
     with closing(cast("Generator[Decision | events.Painted]", iter(call))) as values:
         decision = cast(Decision, next(values))
         recipe = make_recipe(order, decision, line.picture.load(), line.model("picture"))
@@ -123,24 +126,26 @@ def painted(line: Line, order: Order, call: Painted, *, load: float = 0.0) -> It
                 seconds = {"hear": order.prompt.seconds, "load": load, "paint": time.perf_counter() - started}
                 timings = {name: round(each, 3) for name, each in seconds.items()}
                 own = replace(recipe, seed=step.seed, timings=timings)
-                yield gallery.keep(step.pixels, own, output=settings.output, source=order.source)
+                yield from destination.keep_picture(gallery, step.pixels, own, order.source, step.picture)
 
 
-def picture(line: Line, source: Path, *, image: str = "") -> Iterator[Event]:
+def picture(line: Line, source: Path, *, image: str = "", destination: Destination = GALLERY) -> Iterator[Event]:
     """Turn one recording into pictures."""
     line.speech.start()
     line.picture.start()
     prompt = yield from hearing(line, source)
-    yield from painting(line, prompt, image=image)
+    yield from painting(line, prompt, image=image, destination=destination)
 
 
-def pictures(line: Line, sources: Iterable[str], *, image: str = "") -> Iterator[Event]:
+def pictures(
+    line: Line, sources: Iterable[str], *, image: str = "", destination: Destination = GALLERY
+) -> Iterator[Event]:
     """Turn each recording into pictures; after one that fails, continue with the next."""
-    for source in sources:
+    for index, source in enumerate(sources):
         path = Path(source)
         try:
             path = sound.stored(source, line.settings.recordings)
-            yield from picture(line, path, image=image)
+            yield from picture(line, path, image=image, destination=destination.for_recording(index))
         except AudioToImageError as error:
             yield failure(error, path)
         else:
@@ -148,10 +153,10 @@ def pictures(line: Line, sources: Iterable[str], *, image: str = "") -> Iterator
                 path.unlink()
 
 
-def repainting(line: Line, recipe: Recipe) -> Iterator[Event]:
+def repainting(line: Line, recipe: Recipe, *, destination: Destination = GALLERY) -> Iterator[Event]:
     """Paint a kept picture again from its recipe."""
     image = str(Gallery(line.settings.gallery).source(recipe)) if recipe.strength is not None else ""
-    for event in painting(line, prompt_of(recipe), image=image):
+    for event in painting(line, prompt_of(recipe), image=image, destination=destination):
         yield event
         if isinstance(event, events.Kept):
             same = event.recipe.pixels == recipe.pixels

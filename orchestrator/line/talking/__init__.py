@@ -17,6 +17,7 @@ from orchestrator.errors import AudioToImageError
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery
 from orchestrator.line import pipeline
+from orchestrator.line.destination import GALLERY, Destination
 from orchestrator.line.engines import Line
 from orchestrator.line.order import Order, Prompt, find_source, make_order, make_wish
 from orchestrator.line.talking.ahead import QUICK, Ahead
@@ -53,7 +54,7 @@ def made_before(kept: events.Kept) -> Made:
 class Talk:
     """A conversation."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a conversation differs in each of these
         self,
         line: Line,
         *,
@@ -61,10 +62,11 @@ class Talk:
         drafts: bool = False,
         confirm: Confirm | None = None,
         made: list[Made] | None = None,
+        destination: Destination = GALLERY,
     ) -> None:
         self.line = line
         self.made = [] if made is None else made  # the pictures so far, which a sentence may refine
-        self._image, self._drafts, self._confirm = image, drafts, confirm
+        self._image, self._drafts, self._confirm, self._destination = image, drafts, confirm, destination
         self._introduced = False
         self._seed: int | None = None  # of this sentence: its drafts and its picture share it
         # What cannot be painted is refused before anyone speaks.
@@ -99,7 +101,7 @@ class Talk:
             case Again() if last:
                 return replace(last.plan, seed=None, prompt=replace(prompt, text=last.plan.prompt.text))
             case Amend(prompt=text) if last:
-                seed, image = last.kept.recipe.seed, str(last.kept.path)
+                seed, image = last.kept.recipe.seed, str(last.kept.gallery or last.kept.path)
                 return Plan(prompt=replace(prompt, text=text), image=image, seed=seed)
         return Plan(prompt=prompt, image=self._image, seed=settings.seed)
 
@@ -177,7 +179,8 @@ class Talk:
         painter.load()
         load = time.perf_counter() - begun
         order, call = (ahead.take(prompt) if ahead else None) or (self.order(plan), None)
-        for event in pipeline.painted(self.line, order, call or painter.paint(order.wish), load=load):
+        call, destination = call or painter.paint(order.wish), self._destination
+        for event in pipeline.painted(self.line, order, call, load=load, destination=destination):
             if isinstance(event, events.Kept):
                 self.made.append(Made(plan=plan, kept=event))
             yield event
