@@ -52,6 +52,7 @@ def record(until_silence: bool, output: Path | None, as_json: bool, timings: boo
 @click.argument("file", type=click.Path(path_type=Path))
 @options.hearing
 @options.threads
+@options.keep_audio
 @options.as_json
 @options.timings
 def hear(file: Path, as_json: bool, timings: bool, **flags: object) -> int:
@@ -59,13 +60,10 @@ def hear(file: Path, as_json: bool, timings: bool, **flags: object) -> int:
     from orchestrator import terminal
     from orchestrator.line import pipeline
     from orchestrator.line.engines import Line
-    from orchestrator.sound import stored
 
-    chosen = settings.load(flags)
-    source = stored(str(file), chosen.recordings)
-    with Line(chosen) as line:
+    with Line(settings.load(flags)) as line:
         return terminal.show(
-            pipeline.with_failure(pipeline.transcribe(line, source)),
+            pipeline.with_failure(pipeline.only_hearing(line, str(file))),
             lambda event: event.transcript if isinstance(event, events.Heard) else None,
             as_json=as_json,
             timings=timings,

@@ -56,7 +56,13 @@ def talk(  # noqa: PLR0913 - a command's flags are its arguments
 
     chosen = settings.load(flags)
     destination = pictures.destination(chosen, force=force, as_json=as_json, recordings=1 if once else None)
-    manner = Manner(recordings=chosen.recordings, once=once, now=now, opens=opens and not destination.stdout)
+    manner = Manner(
+        recordings=chosen.recordings,
+        keep_audio=chosen.keep_audio,
+        once=once,
+        now=now,
+        opens=opens and not destination.stdout,
+    )
     with Keyboard() as keyboard:
         press = once and now and not keyboard.there and chosen.keep  # `serve` keeps every picture in the gallery
         pressed = served.ask(chosen.socket, Press(settings=replace(chosen, output=None))) if press else None

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from orchestrator import events, files, record, sound
+from orchestrator import events, files, record, recordings, sound
 from orchestrator.clean import clean
 from orchestrator.errors import AudioToImageError, NoSpeech
 from orchestrator.events import Event
@@ -142,15 +142,23 @@ def pictures(
 ) -> Iterator[Event]:
     """Turn each recording into pictures; after one that fails, continue with the next."""
     for index, source in enumerate(sources):
-        path = Path(source)
+        path, settings = Path(source), line.settings
         try:
-            path = sound.stored(source, line.settings.recordings)
-            yield from picture(line, path, image=image, destination=destination.for_recording(index))
+            path = sound.stored(source, settings.recordings)
+            with recordings.used(path, settings.recordings, keep=settings.keep_audio):
+                yield from picture(line, path, image=image, destination=destination.for_recording(index))
         except AudioToImageError as error:
-            yield failure(error, path)
-        else:
-            if path != Path(source) and not line.settings.keep_audio:
-                path.unlink()
+            yield failure(error, path if path.exists() else Path(source))
+
+
+def only_hearing(line: Line, source: str) -> Iterator[Event]:
+    """Transcribe a recording; one from standard input is not needed after that."""
+    settings = line.settings
+    path = sound.stored(source, settings.recordings)
+    with (
+        recordings.used(path, settings.recordings, keep=settings.keep_audio) if path != Path(source) else nullcontext()
+    ):
+        yield from transcribe(line, path)
 
 
 def repainting(line: Line, recipe: Recipe, *, destination: Destination = GALLERY) -> Iterator[Event]:

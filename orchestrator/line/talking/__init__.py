@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator import events, record
+from orchestrator import events, record, recordings
 from orchestrator.errors import AudioToImageError
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery
@@ -74,11 +74,12 @@ class Talk:
         line.model("speech"), line.model("picture")
 
     def sentence(self, path: Path, stop: record.Stop, sound: Generator[Samples] | None = None) -> Generator[Event]:
-        """Record a sentence, hear it and paint it; the recording is kept if that fails, or if `keep_audio` is set.
+        """Record a sentence, hear it and paint it; see `recordings` for what becomes of the recording.
 
         `sound` replaces this machine's microphone.
         """
-        with _recording(path, keep=self.line.settings.keep_audio):
+        settings = self.line.settings
+        with _cancelled(path), recordings.used(path, settings.recordings, keep=settings.keep_audio):
             self._seed = None
             ahead = Ahead(self.line.picture, self._order_ahead, drafts=self._drafts and self.step_seconds() <= QUICK)
             prompt = yield from self._listen(path, stop, ahead, sound)
@@ -196,8 +197,8 @@ class Talk:
 
 
 @contextmanager
-def _recording(path: Path, *, keep: bool) -> Iterator[None]:
-    """Delete a recording after success, and when the person cancels; one that failed can be tried again."""
+def _cancelled(path: Path) -> Iterator[None]:
+    """Delete a recording when the person cancels."""
     try:
         yield
     except AudioToImageError as error:
@@ -207,5 +208,3 @@ def _recording(path: Path, *, keep: bool) -> Iterator[None]:
     except (KeyboardInterrupt, GeneratorExit):
         path.unlink(missing_ok=True)
         raise
-    if not keep:
-        path.unlink(missing_ok=True)
