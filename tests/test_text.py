@@ -34,7 +34,7 @@ def conditioner(widths=(3,), **inputs) -> TextConditioner:
     return TextConditioner(family=STABLE_DIFFUSION, encoders=encoders, inputs=ports)
 
 
-def test_only_what_the_network_takes_is_made():
+def test_only_the_inputs_that_the_network_takes_are_made():
     words = {"encoder_hidden_states": (None, LENGTH, 3)}
     assert conditioner(**words)("a house").conditioning.keys() == {"encoder_hidden_states"}
     both = conditioner(**words, text_embeds=(None, 3), time_ids=(None, 6))("a house").conditioning

@@ -128,13 +128,7 @@ def convert(source: Path, to: str, palettize: int | None, weights: str, output: 
     from orchestrator.convert import convert
 
     target = output or settings.load().models / f"{source.resolve().name}-{to}"
-
-    def progress_events() -> Iterator[Event]:
-        for progress in convert(source, target, to=to, palettize=palettize, weights=weights):
-            what = f"{progress.piece}: {progress.what}"
-            yield events.Working(what=what, done=progress.index, total=progress.count)
-
-    code = _show(progress_events())
+    code = _show(convert(source, target, to=to, palettize=palettize, weights=weights))
     if code == 0:
         click.echo(target)
     return code

@@ -120,8 +120,6 @@ def _resume(wanted: Wanted, part: Path, start: int) -> Generator[Event]:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            if isinstance(error, HubError):
-                raise
             raise files.not_written(part, error) from error
 
 

@@ -20,19 +20,17 @@ from orchestrator.gallery import Gallery
 from orchestrator.hear import speech
 from orchestrator.hear.speech import voice
 from orchestrator.line.destination import GALLERY, Destination
-from orchestrator.line.engines import Line
+from orchestrator.line.engines import Line, PaintCall
 from orchestrator.line.memory import enough_memory
 from orchestrator.line.order import Order, Prompt, find_source, make_order, make_recipe, prompt_of
 from orchestrator.meaning import Evidence, Nothing, Words
 from orchestrator.paint import Decision
 from orchestrator.recipe import Recipe
 from orchestrator.settings import Settings
-from orchestrator.worker import Call
 
 UNSURE = 0.75  # mean probability of a token: measured on the demo model, within its grammar and outside
 FULL = "the full models: audio-to-image models get"
 SPEAK_UP = "speak up, or list the microphones: audio-to-image devices"
-Painted = Call[Decision | events.Painted]
 
 
 def recording(settings: Settings, path: Path, stop: record.Stop, *, until_silence: bool) -> Iterator[Event]:
@@ -106,11 +104,11 @@ def painting(line: Line, prompt: Prompt, *, image: str = "", destination: Destin
     begun = time.perf_counter()
     line.picture.load()
     load = time.perf_counter() - begun
-    yield from painted(line, order, line.picture.paint(order.wish), load=load, destination=destination)
+    yield from follow_painting(line, order, line.picture.paint(order.wish), load=load, destination=destination)
 
 
-def painted(
-    line: Line, order: Order, call: Painted, *, load: float = 0.0, destination: Destination = GALLERY
+def follow_painting(
+    line: Line, order: Order, call: PaintCall, *, load: float = 0.0, destination: Destination = GALLERY
 ) -> Iterator[Event]:
     """Follow a call that paints an order, and keep the pictures."""
     gallery, started = Gallery(line.settings.gallery), time.perf_counter()
@@ -144,7 +142,7 @@ def pictures(
     for index, source in enumerate(sources):
         path, settings = Path(source), line.settings
         try:
-            path = sound.stored(source, settings.recordings)
+            path = sound.as_file(source, settings.recordings)
             with recordings.used(path, settings.recordings, keep=settings.keep_audio):
                 yield from picture(line, path, image=image, destination=destination.for_recording(index))
         except AudioToImageError as error:
@@ -154,7 +152,7 @@ def pictures(
 def only_hearing(line: Line, source: str) -> Iterator[Event]:
     """Transcribe a recording; one from standard input is not needed after that."""
     settings = line.settings
-    path = sound.stored(source, settings.recordings)
+    path = sound.as_file(source, settings.recordings)
     with (
         recordings.used(path, settings.recordings, keep=settings.keep_audio) if path != Path(source) else nullcontext()
     ):

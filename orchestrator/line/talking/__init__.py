@@ -78,10 +78,11 @@ class Talk:
 
         `sound` replaces this machine's microphone.
         """
-        settings = self.line.settings
-        with _cancelled(path), recordings.used(path, settings.recordings, keep=settings.keep_audio):
-            self._seed = None
-            ahead = Ahead(self.line.picture, self._order_ahead, drafts=self._drafts and self.step_seconds() <= QUICK)
+        self._seed, settings = None, self.line.settings
+        drafts = self._drafts and self.step_seconds() <= QUICK
+        ahead = Ahead(self.line.picture, self._order_ahead, drafts=drafts)
+        used = recordings.used(path, settings.recordings, keep=settings.keep_audio)
+        with _cancelled(path), used, closing(ahead):
             prompt = yield from self._listen(path, stop, ahead, sound)
             if self._confirm:
                 prompt = replace(prompt, text=self._confirm(prompt.text))
@@ -181,7 +182,7 @@ class Talk:
         load = time.perf_counter() - begun
         order, call = (ahead.take(prompt) if ahead else None) or (self.order(plan), None)
         call, destination = call or painter.paint(order.wish), self._destination
-        for event in pipeline.painted(self.line, order, call, load=load, destination=destination):
+        for event in pipeline.follow_painting(self.line, order, call, load=load, destination=destination):
             if isinstance(event, events.Kept):
                 self.made.append(Made(plan=plan, kept=event))
             yield event
