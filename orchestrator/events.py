@@ -151,11 +151,12 @@ class Drafted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Kept(Event):
-    """A picture is on the disk."""
+    """A picture is on the disk: at the destination that was asked for, else in the gallery."""
 
     id: str
     path: Path
     recipe: Recipe
+    gallery: Path | None = None  # its file there, if it is kept there
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,10 +18,14 @@ from orchestrator.errors import AudioToImageError, Misuse
 
 PART = ".part"  # the end of an unfinished file's name
 BLOCK_BYTES = 1 << 20
+OVERWRITE = "choose another name, or overwrite it with --force"
 
 
-def write_whole(path: Path, content: bytes, *, staging: Path | None = None) -> None:
-    """Write a file in the folder `staging` (its own by default), flush it to the disk, then rename it into place."""
+def write_whole(path: Path, content: bytes, *, staging: Path | None = None, replace: bool = True) -> None:
+    """Write a file in the folder `staging` (its own by default), flush it to the disk, then rename it into place.
+
+    With `replace` off, a file that has this name already stays, and the error is Misuse.
+    """
     check_place(path)
     part = (staging or path.parent) / f".{path.name[:200]}.{os.getpid()}.{os.urandom(4).hex()}{PART}"
     try:
@@ -28,13 +33,25 @@ def write_whole(path: Path, content: bytes, *, staging: Path | None = None) -> N
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        part.replace(path)
+        part.replace(path) if replace else _rename_new(part, path)
         sync_folder(path.parent)
     except OSError as error:
         raise not_written(path, error) from error
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def _rename_new(part: Path, path: Path) -> None:
+    """Give a file its name unless another one has it, without a moment in which both could."""
+    try:
+        os.link(part, path)
+    except FileExistsError as error:
+        raise Misuse(f"{path} already exists", OVERWRITE) from error
+    except OSError:  # a file system without hard links, such as FAT
+        if path.exists():
+            raise Misuse(f"{path} already exists", OVERWRITE) from None
+        part.replace(path)
 
 
 def kind(path: Path) -> Literal["", "file", "folder", "other"]:
@@ -52,6 +69,18 @@ def check_place(path: Path) -> None:
         raise Misuse(
             f"{path} is not a file that can be replaced", f"choose another place; ls -ld {quote(str(path))} shows it"
         )
+
+
+def check_writable(folder: Path) -> None:
+    """Raise an error unless files can be written to a folder, which may still have to be made."""
+    there = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
+    if kind(there) != "folder":
+        raise Misuse(f"{there} is not a folder", f"choose another place; ls -ld {quote(str(there))} shows it")
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise not_written(folder, error) from error
 
 
 def make_folder(path: Path) -> Path:

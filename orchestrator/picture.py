@@ -1,7 +1,7 @@
-"""PNG files with a recipe inside, and pixels read from any picture file.
+"""Picture files with a recipe inside, and pixels read from any picture file.
 
-The recipe is stored in two text chunks (PNG specification, 11.3.4): as JSON, and as `parameters`, the form that other
-picture tools read.
+In a PNG, the recipe is stored in two text chunks (PNG specification, 11.3.4): as JSON, and as `parameters`, the form
+that other picture tools read. In a JPEG or a lossless WebP it is stored as JSON in the Exif tag UserComment.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from orchestrator import files
 from orchestrator.errors import Misuse
@@ -33,7 +33,17 @@ COMPRESSION = 3  # zlib's usual 6 makes 9 % smaller files in five times the time
 MAX_CHUNKS = 100_000
 MAX_PIXELS = 64_000_000
 FORMATS_HINT = "give a PNG, JPEG or WebP file"
+# What Pillow's decoders raise on broken files.
+BROKEN = (OSError, ValueError, TypeError, SyntaxError, EOFError, IndexError, KeyError, struct.error, zlib.error)
 READABLE = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # formats that Pillow decodes without starting a program
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}  # that are written, by suffix
+SAVED: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"lossless": True},
+}
+EXIF_FOLDER, USER_COMMENT = 0x8769, 0x9286  # Exif 2.32: the private tags, and in them a text after 8 bytes of encoding
+ASCII = b"ASCII\0\0\0"
+MAX_JPEG_EXIF = 65_533  # bytes: the length of a JPEG segment has 16 bits
 SAMPLER_NAMES = {
     "dpm++2m": "DPM++ 2M",
     "pndm": "PLMS",
@@ -64,6 +74,31 @@ def to_png(pixels: NDArray[np.uint8], recipe: Recipe | None) -> bytes:
     return encoded.getvalue()
 
 
+def encode(pixels: NDArray[np.uint8], recipe: Recipe | None, suffix: str) -> bytes:
+    """Encode a picture in the format of a file's suffix, with its recipe unless that is None."""
+    from PIL import Image
+
+    form = FORMATS[suffix.lower()]
+    if form == "PNG":
+        return to_png(pixels, recipe)
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, form, exif=_exif(recipe) if recipe else b"", **SAVED[form])
+    return encoded.getvalue()
+
+
+def fits(recipe: Recipe, suffix: str) -> bool:
+    """Return whether a format can hold a recipe as long as this one."""
+    return FORMATS[suffix.lower()] != "JPEG" or len(_exif(recipe)) <= MAX_JPEG_EXIF
+
+
+def _exif(recipe: Recipe) -> bytes:
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[EXIF_FOLDER] = {USER_COMMENT: ASCII + json.dumps(json.loads(recipe.to_json())).encode()}
+    return exif.tobytes()
+
+
 def parameters(recipe: Recipe) -> str:
     """Write a recipe in the three lines that other picture tools write and read."""
     settings: dict[str, object] = {
@@ -85,6 +120,24 @@ def parameters(recipe: Recipe) -> str:
 
 def _quoted(value: str) -> str:
     return json.dumps(value, ensure_ascii=False) if any(mark in value for mark in ',:\n"') else value
+
+
+def read_recipe(path: Path) -> Recipe | None:
+    """Read a picture's recipe from a PNG, JPEG or WebP file; return None for any file without one."""
+    return read_png(path) or _read_exif(path)
+
+
+def _read_exif(path: Path) -> Recipe | None:
+    from PIL import Image
+
+    if not path.is_file():
+        return None
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=("JPEG", "WEBP")) as image:
+            comment = image.getexif().get_ifd(EXIF_FOLDER).get(USER_COMMENT)
+        return Recipe.from_json(comment.removeprefix(ASCII).decode()) if isinstance(comment, bytes) else None
+    except (*BROKEN, Image.DecompressionBombError, NotARecipe):
+        return None
 
 
 def read_png(path: Path) -> Recipe | None:
@@ -146,8 +199,7 @@ def read_pixels(path: Path, most: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """Read a picture file as height, width, RGB, rotated upright; raise Misuse for other files and for bombs."""
     from PIL import Image, UnidentifiedImageError
 
-    # What Pillow's decoders raise on broken files; a decompression bomb is a warning or an error, by its size.
-    broken = (OSError, ValueError, TypeError, SyntaxError, EOFError, IndexError, KeyError, struct.error, zlib.error)
+    # A decompression bomb is a warning or an error, by its size.
     bomb = (Image.DecompressionBombWarning, Image.DecompressionBombError)
     try:
         with warnings.catch_warnings():
@@ -158,7 +210,7 @@ def read_pixels(path: Path, most: int = MAX_PIXELS) -> NDArray[np.uint8]:
         raise Misuse(f"{path} has too many pixels; the limit is {most:,}", "make it smaller first") from error
     except UnidentifiedImageError as error:
         raise Misuse(f"{path} is not a picture that can be read", FORMATS_HINT) from error
-    except broken as error:
+    except BROKEN as error:
         raise Misuse(f"{path} is not a picture that can be read: {error}", FORMATS_HINT) from error
 
 

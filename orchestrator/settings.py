@@ -51,7 +51,12 @@ class Settings(Hearing, PaintEngine, Painting):
     most_upload: int = choice(100_000_000, "The most bytes in a request to `serve`.", least=1)
     most_seconds: float = choice(600.0, "The most seconds of sound in a request.", least=0)
     most_pixels: int = choice(4_000_000, "The most pixels of a picture in a request.", least=1)
-    output: Path | None = choice(None, "A file or a folder for the result.")
+    keep: bool = choice(True, "Keep every picture in the gallery, also with --output.")
+    output: Path | None = choice(
+        None,
+        "A file or a folder for pictures, or - for standard output. .png, .jpg and .webp are written.",
+        metavar="PATH",
+    )
     data: Path = field(default_factory=default_data)
 
     @property

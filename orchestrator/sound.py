@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator import shell
+from orchestrator import recordings, shell
 from orchestrator.errors import AudioToImageError, Misuse, NoSpeech, Unreadable
 from orchestrator.files import PART, check_place, kind, lock
 
@@ -147,7 +147,7 @@ def _copied(stream: BinaryIO, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".stdin-", suffix=PART, delete=False) as file:
             part = Path(file.name)
-            path = part.with_name(part.name.removeprefix(".").removesuffix(PART))
+            path = part.with_name(part.name.removeprefix(".").removesuffix(PART) + recordings.PENDING)
             try:
                 with lock(part):  # a file without a lock may be deleted as a leftover
                     shutil.copyfileobj(stream, file)

@@ -26,6 +26,7 @@ FLOORS = (
     {"events"},
     {"picture", "machine"},
     {"recipe", "sound"},
+    {"recordings"},
     {"meaning", "shell", "files", "settings"},
     {"choices", "typed"},
     {"errors"},

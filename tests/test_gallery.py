@@ -23,7 +23,7 @@ from orchestrator import files
 from orchestrator import picture as png
 from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.events import Kept
-from orchestrator.gallery import Gallery, folder, index
+from orchestrator.gallery import Gallery, complete_recipe, folder, index
 
 pytestmark = pytest.mark.quick
 
@@ -240,8 +240,9 @@ def test_changes_by_hand_after_a_comparison_are_noticed(settled: Gallery, tmp_pa
 
 
 def test_a_picture_that_is_copied_in_slowly_is_found_when_it_is_whole(settled: Gallery, tmp_path: Path) -> None:
-    elsewhere = settled.keep(pixels(), PLAIN, output=tmp_path / "new.png")
-    content = elsewhere.path.read_bytes()
+    recipe = complete_recipe(PLAIN)
+    png.write_png(tmp_path / "new.png", pixels(), recipe)
+    content = (tmp_path / "new.png").read_bytes()
     slow = settled.folder / "slow.png"
     slow.write_bytes(content[:50])
     time.sleep(0.1)
@@ -276,25 +277,10 @@ def test_a_source_is_decoded_once_for_all_its_pictures(gallery: Gallery, monkeyp
 
 
 def test_a_source_elsewhere_is_recorded_by_its_file_even_if_it_has_a_recipe(gallery: Gallery, tmp_path: Path) -> None:
-    other = gallery.keep(pixels(), PLAIN, output=tmp_path / "other.png")
-    source = gallery.find_source(str(other.path))
-    assert (source.parent, source.image) == (other.id, files.sha256(other.path))
-
-
-def test_output_names_a_file_or_a_folder_and_is_not_indexed(gallery: Gallery, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    named = gallery.keep(pixels(), PLAIN, output=tmp_path / "out" / "mine.png")
-    dated = gallery.keep(pixels(), PLAIN, output=tmp_path / "out")
-    assert {each.name for each in (tmp_path / "out").iterdir()} == {"mine.png", dated.path.name}
-    assert png.read_png(named.path) == named.recipe
-    assert not gallery.folder.exists()
-
-
-@pytest.mark.parametrize("output", ["no/such/folder.png", "picture.jpg"])
-def test_an_impossible_output_is_misuse(gallery: Gallery, tmp_path: Path, output: str) -> None:
-    with pytest.raises(Misuse) as caught:
-        gallery.keep(pixels(), PLAIN, output=tmp_path / output)
-    assert caught.value.hint
+    path, recipe = tmp_path / "other.png", complete_recipe(PLAIN)
+    png.write_png(path, pixels(), recipe)
+    source = gallery.find_source(str(path))
+    assert (source.parent, source.image) == (recipe.id, files.sha256(path))
 
 
 def test_a_parent_is_found_here_in_the_trash_and_when_it_came_from_elsewhere(gallery: Gallery, tmp_path: Path) -> None:
@@ -420,9 +406,9 @@ def test_a_folder_without_write_permission_is_one_clear_error(tmp_path: Path) ->
         if parent.owner() == "root" and parent.stat().st_mode & 0o005 != 0o005:
             parent.chmod(0o755)
     script = """
-        for output in (None, Path(sys.argv[1]) / "mine.png"):
+        for attempt in (gallery.check_writable, lambda: gallery.keep(pixels, PLAIN)):
             try:
-                gallery.keep(pixels, PLAIN, output=output)
+                attempt()
             except AudioToImageError as error:
                 print(error, "|", error.hint)
     """

@@ -175,11 +175,12 @@ def test_ctrl_c_deletes_the_unfinished_recording_and_picture(
     assert not [path for path in (isolated / "data").rglob("*") if path.suffix in (".png", ".part")]
 
 
-def test_no_speech_is_exit_code_3_and_keeps_the_recording(talk: Callable[..., Terminal], isolated: Path) -> None:
+def test_no_speech_is_exit_code_3_and_the_recording_stays_a_day(talk: Callable[..., Terminal], isolated: Path) -> None:
     with talk("--once", "--now", "--seconds", "1") as terminal:
         assert terminal.wait_for_exit() == 3
         (kept,) = recordings(isolated)
-        assert f"the recording is kept: {kept}" in terminal.text
+        assert kept.name.endswith(".silent.wav")
+        assert "the recording is kept" not in terminal.text
         assert "no speech heard" in terminal.text
         assert terminal.mode == terminal.mode_before
 

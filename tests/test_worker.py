@@ -276,4 +276,4 @@ def test_changed_messages_need_a_new_protocol_number() -> None:
         f"{kind.__module__}.{kind.__name__}": [f"{each.name}: {each.type}" for each in fields(kind)] for kind in travels
     }
     digest = hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:16]
-    assert (messages.PROTOCOL, digest) == (1, "97fe4c43c50ce7b6")
+    assert (messages.PROTOCOL, digest) == (2, "46a9067882c6d7b7")

@@ -7,13 +7,15 @@ import io
 import os
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
 import click
 
-from orchestrator import __version__
-from orchestrator.cli import doctor, gallery, line, machine, models, serve, shortcut, talk
+from orchestrator import __version__, settings
+from orchestrator import recordings as folder
+from orchestrator.cli import doctor, gallery, line, machine, models, recordings, serve, shortcut, talk
 from orchestrator.errors import AudioToImageError, Cancelled
 
 
@@ -21,6 +23,8 @@ from orchestrator.errors import AudioToImageError, Cancelled
 @click.version_option(__version__, prog_name="audio-to-image")
 def commands() -> None:
     """Say it, see it: speech to picture, offline, on your own machine."""
+    with suppress(AudioToImageError):  # the verb reports settings that are wrong
+        folder.sweep(settings.load().recordings)
 
 
 VERBS: tuple[click.Command, ...] = (
@@ -31,6 +35,7 @@ VERBS: tuple[click.Command, ...] = (
     line.picture,
     talk.talk,
     gallery.gallery,
+    recordings.recordings,
     models.models,
     serve.serve,
     doctor.doctor,

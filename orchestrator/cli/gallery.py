@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator import events, settings
-from orchestrator.cli import options
+from orchestrator.cli import options, pictures
 from orchestrator.terminal import printable
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def _open_gallery() -> Gallery:
     return Gallery(settings.load().gallery)
 
 
-def _print_pictures(pictures: Iterable[events.Kept], *, as_json: bool) -> None:
-    for kept in pictures:
+def _print_pictures(found: Iterable[events.Kept], *, as_json: bool) -> None:
+    for kept in found:
         click.echo(kept.to_json() if as_json else printable(f"{kept.id}  {kept.recipe.prompt}"))
 
 
@@ -75,22 +75,18 @@ def show(wanted: str, as_json: bool) -> None:
 @options.output
 @options.as_json
 @options.timings
-def repaint(wanted: str, as_json: bool, timings: bool, **flags: object) -> int:
+def repaint(wanted: str, force: bool, as_json: bool, timings: bool, **flags: object) -> int:
     """Paint a picture again from its recipe. The pixels are the same with the same runtime, version and threads."""
-    from orchestrator import terminal
     from orchestrator.line import pipeline
     from orchestrator.line.engines import Line
     from orchestrator.line.order import settings_of
 
-    chosen, recipe = settings.load(flags), _open_gallery().show(wanted).recipe
-    with Line(settings_of(chosen, recipe)) as line:
-        stream = pipeline.with_failure(pipeline.repainting(line, recipe))
-        return terminal.show(
-            stream,
-            lambda event: str(event.path) if isinstance(event, events.Kept) else None,
-            as_json=as_json,
-            timings=timings,
-        )
+    recipe = _open_gallery().show(wanted).recipe
+    chosen = settings_of(settings.load(flags), recipe)
+    destination = pictures.destination(chosen, force=force, as_json=as_json)
+    with Line(chosen) as line:
+        stream = pipeline.with_failure(pipeline.repainting(line, recipe, destination=destination))
+        return pictures.show(stream, destination, as_json=as_json, timings=timings)
 
 
 @gallery.command()

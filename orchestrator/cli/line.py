@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator import events, settings
-from orchestrator.cli import options
-from orchestrator.errors import Misuse
+from orchestrator.cli import options, pictures
 from orchestrator.events import Event
 from orchestrator.files import kind
 
@@ -25,10 +24,10 @@ if TYPE_CHECKING:
 @click.command()
 @options.recording
 @click.option("--until-silence", is_flag=True, help="Stop at the end of the sentence.")
-@options.output
+@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="PATH", help="A file or a folder for it.")
 @options.as_json
 @options.timings
-def record(until_silence: bool, as_json: bool, timings: bool, **flags: object) -> int:
+def record(until_silence: bool, output: Path | None, as_json: bool, timings: bool, **flags: object) -> int:
     """Record from the microphone to a WAV file and print its path. Enter or Ctrl-C stops and keeps the recording."""
     from orchestrator import terminal
     from orchestrator.line import pipeline
@@ -38,7 +37,7 @@ def record(until_silence: bool, as_json: bool, timings: bool, **flags: object) -
     chosen = settings.load(flags)
     stop = Stop()
     _stop_on_signals(stop)
-    path = _recording_path(chosen.output, new_path(chosen.recordings))
+    path = _recording_path(output, new_path(chosen.recordings))
     recording = pipeline.recording(chosen, path, stop, until_silence=until_silence)
     stream = chain(recover_recordings(chosen.recordings), recording)
     return terminal.show(
@@ -53,6 +52,7 @@ def record(until_silence: bool, as_json: bool, timings: bool, **flags: object) -
 @click.argument("file", type=click.Path(path_type=Path))
 @options.hearing
 @options.threads
+@options.keep_audio
 @options.as_json
 @options.timings
 def hear(file: Path, as_json: bool, timings: bool, **flags: object) -> int:
@@ -60,20 +60,14 @@ def hear(file: Path, as_json: bool, timings: bool, **flags: object) -> int:
     from orchestrator import terminal
     from orchestrator.line import pipeline
     from orchestrator.line.engines import Line
-    from orchestrator.sound import as_file
 
-    chosen = settings.load(flags)
-    source = as_file(str(file), chosen.recordings)
-    with Line(chosen) as line:
-        code = terminal.show(
-            pipeline.with_failure(pipeline.transcribe(line, source)),
+    with Line(settings.load(flags)) as line:
+        return terminal.show(
+            pipeline.with_failure(pipeline.only_hearing(line, str(file))),
             lambda event: event.transcript if isinstance(event, events.Heard) else None,
             as_json=as_json,
             timings=timings,
         )
-    if source != file and not code and not chosen.keep_audio:
-        source.unlink()
-    return code
 
 
 @click.command()
@@ -90,17 +84,18 @@ def clean() -> None:
 @options.output
 @options.as_json
 @options.timings
-def paint(prompt: str, image: str, as_json: bool, timings: bool, **flags: object) -> int:
+def paint(prompt: str, image: str, force: bool, as_json: bool, timings: bool, **flags: object) -> int:
     """Paint a prompt and print the picture's path. `-` reads the prompt from stdin."""
-    from orchestrator import terminal
     from orchestrator.line import pipeline
     from orchestrator.line.engines import Line
     from orchestrator.line.order import Prompt
 
     words = sys.stdin.buffer.read().decode("utf-8", "surrogateescape").strip() if prompt == "-" else prompt
-    with Line(settings.load(flags)) as line:
-        stream = pipeline.painting(line, Prompt(text=words), image=image)
-        return terminal.show(pipeline.with_failure(stream), _kept, as_json=as_json, timings=timings)
+    chosen = settings.load(flags)
+    destination = pictures.destination(chosen, force=force, as_json=as_json)
+    with Line(chosen) as line:
+        stream = pipeline.painting(line, Prompt(text=words), image=image, destination=destination)
+        return pictures.show(pipeline.with_failure(stream), destination, as_json=as_json, timings=timings)
 
 
 @click.command()
@@ -111,21 +106,16 @@ def paint(prompt: str, image: str, as_json: bool, timings: bool, **flags: object
 @options.output
 @options.as_json
 @options.timings
-def picture(files: tuple[str, ...], image: str, as_json: bool, timings: bool, **flags: object) -> int:
+def picture(*, files: tuple[str, ...], image: str, force: bool, as_json: bool, timings: bool, **flags: object) -> int:
     """Turn recordings in any format ffmpeg reads into pictures. `-` is stdin. Prints one path per line."""
-    from orchestrator import terminal
     from orchestrator.line import pipeline
     from orchestrator.line.engines import Line
 
     chosen = settings.load(flags)
-    if chosen.output and len(files) > 1 and kind(chosen.output) != "folder":
-        raise Misuse(f"{chosen.output} is one file for {len(files)} recordings", "name a folder: --output FOLDER")
+    destination = pictures.destination(chosen, force=force, as_json=as_json, recordings=len(files))
     with Line(chosen) as line:
-        return terminal.show(pipeline.pictures(line, files, image=image), _kept, as_json=as_json, timings=timings)
-
-
-def _kept(event: Event) -> str | None:
-    return str(event.path) if isinstance(event, events.Kept) else None
+        stream = pipeline.pictures(line, files, image=image, destination=destination)
+        return pictures.show(stream, destination, as_json=as_json, timings=timings)
 
 
 def _recording_path(output: Path | None, path: Path) -> Path:

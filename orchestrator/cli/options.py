@@ -58,7 +58,11 @@ painting = _combine(
     threads,
 )
 recording = _combine(setting("seconds"), setting("device"))
-output = setting("output", "-o")
+output = _combine(
+    setting("output", "-o"),
+    click.option("--force", is_flag=True, help="Overwrite existing files."),
+    setting("keep"),
+)
 keep_audio = setting("keep_audio")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 timings = click.option("--timings", is_flag=True, help="Print the time each stage took.")

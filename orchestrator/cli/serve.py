@@ -49,6 +49,6 @@ def _announce(serving: Serving, *, opens: bool) -> None:
     if serving.lost:
         click.echo(f"{serving.lost} jobs were lost when the last server stopped; the page lists them", err=True)
     if serving.recovered:
-        click.echo(f"recovered {serving.recovered} interrupted recordings: audio-to-image picture FILE", err=True)
+        click.echo(f"recovered {serving.recovered} interrupted recordings: audio-to-image recordings list", err=True)
     if opens:
         click.launch(serving.url)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 
 import click
 
-from orchestrator import events, settings
-from orchestrator.cli import options
-from orchestrator.errors import Misuse
-from orchestrator.events import Event
-from orchestrator.files import kind
+from orchestrator import settings
+from orchestrator.cli import options, pictures
 
 
 @click.command()
@@ -36,6 +34,7 @@ def talk(  # noqa: PLR0913 - a command's flags are its arguments
     opens: bool,
     drafts: bool,
     image: str,
+    force: bool,
     as_json: bool,
     timings: bool,
     **flags: object,
@@ -46,7 +45,6 @@ def talk(  # noqa: PLR0913 - a command's flags are its arguments
     sentence that begins with "now", "make it" or "the same but" repaints the last picture. "again" repaints it with a
     new seed, "undo" goes back to the picture before. Prints the path of each picture.
     """
-    from orchestrator import terminal
     from orchestrator.line import pipeline
     from orchestrator.line.engines import Line
     from orchestrator.line.talking import Talk
@@ -57,20 +55,22 @@ def talk(  # noqa: PLR0913 - a command's flags are its arguments
     from orchestrator.worker.messages import Press
 
     chosen = settings.load(flags)
-    if chosen.output and not once and kind(chosen.output) != "folder":
-        raise Misuse(f"{chosen.output} is one file for many pictures", "name a folder, or add --once")
-    manner = Manner(recordings=chosen.recordings, once=once, now=now, opens=opens)
+    destination = pictures.destination(chosen, force=force, as_json=as_json, recordings=1 if once else None)
+    manner = Manner(
+        recordings=chosen.recordings,
+        keep_audio=chosen.keep_audio,
+        once=once,
+        now=now,
+        opens=opens and not destination.stdout,
+    )
     with Keyboard() as keyboard:
-        pressed = served.ask(chosen.socket, Press(settings=chosen)) if once and now and not keyboard.there else None
+        press = once and now and not keyboard.there and chosen.keep  # `serve` keeps every picture in the gallery
+        pressed = served.ask(chosen.socket, Press(settings=replace(chosen, output=None))) if press else None
     if pressed:
-        with closing(pipeline.with_failure(pressed)) as stream:
-            return terminal.show(stream, _kept, as_json=as_json, timings=timings)
+        with closing(pipeline.with_failure(destination.write_all(pressed))) as stream:
+            return pictures.show(stream, destination, as_json=as_json, timings=timings)
     with Line(chosen) as line, Keyboard() as keyboard:
         edit = (lambda prompt: confirm_prompt(keyboard, prompt)) if confirm else None
-        conversation = Talk(line, image=image, drafts=drafts, confirm=edit)
+        conversation = Talk(line, image=image, drafts=drafts, confirm=edit, destination=destination)
         with closing(pipeline.with_failure(session(conversation, keyboard, manner))) as stream:
-            return terminal.show(stream, _kept, as_json=as_json, timings=timings)
-
-
-def _kept(event: Event) -> str | None:
-    return str(event.path) if isinstance(event, events.Kept) else None
+            return pictures.show(stream, destination, as_json=as_json, timings=timings)

@@ -1,7 +1,6 @@
 """The gallery: a folder of PNG files with their recipes, and an index of them.
 
-The files are the truth; `index.sqlite` is made from them. A picture written elsewhere (`output`) carries its recipe but
-is not indexed, because the index could not be rebuilt from this folder. The picture that a kept one was painted from is
+The files are the truth; `index.sqlite` is made from them. The picture that a kept one was painted from is
 kept as well: one of this gallery stays (removing moves it to the trash), a file from elsewhere is copied to `sources`.
 """
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ID", "Gallery", "Rebuilt", "Source"]
+__all__ = ["ID", "Gallery", "Rebuilt", "Source", "complete_recipe"]
 
 LOCK = ".lock"  # shared by everyone who uses the folder, held alone to sweep, migrate and rebuild
 STAGING = ".unfinished"  # files are written here and renamed into place; what is left here belongs to a dead process
@@ -53,18 +52,16 @@ class Gallery:
         self.trash = self.folder / "trash"
         self.sources = self.folder / "sources"
 
-    def keep(
-        self, pixels: NDArray[np.uint8], recipe: Recipe, *, output: Path | None = None, source: Source | None = None
-    ) -> Kept:
-        """Write a picture to the gallery, or to `output` (a file or a folder); `source` is what it was painted from."""
-        now = datetime.now(UTC)
-        recipe = replace(recipe, id=names.new_id(), made=now.isoformat(timespec="microseconds"))
-        if source:
-            recipe = replace(recipe, parent=source.parent, parent_pixels=source.parent_pixels, image=source.image)
-        name = names.file_name(now, recipe.id)
-        if output is not None:
-            path = names.output_path(output, name)
-            return _kept(path, png.write_png(path, pixels, recipe))
+    def check_writable(self) -> None:
+        """Raise an error unless pictures can be kept here."""
+        with self._opened():
+            files.check_writable(files.make_folder(self.folder / STAGING))
+            files.check_writable(self.folder)
+
+    def keep(self, pixels: NDArray[np.uint8], recipe: Recipe, *, source: Source | None = None) -> Kept:
+        """Write a picture to the gallery; `source` is what it was painted from."""
+        recipe = complete_recipe(recipe, source)
+        name = names.file_name(recipe)
         self._sweep()
         with self._opened() as rows:
             staging = files.make_folder(self.folder / STAGING)
@@ -103,7 +100,7 @@ class Gallery:
 
     def source_of(self, path: Path) -> Source:
         """Read what recipes record about a picture to paint from."""
-        parent = png.read_png(path)
+        parent = png.read_recipe(path)
         ours = parent is not None and path.absolute().parent in (self.folder, self.trash)
         return Source(path=path, parent=parent.id if parent else "", image="" if ours else files.sha256(path))
 
@@ -139,7 +136,7 @@ class Gallery:
             target = files.make_folder(self.trash) / kept.path.name
             _move(kept.path, target)
             rows.drop(kept.path.name)
-        return replace(kept, path=target)
+        return replace(kept, path=target, gallery=None)
 
     def restore(self, wanted: str) -> Kept:
         """Move a picture back from the trash."""
@@ -207,8 +204,17 @@ class Gallery:
         return here + tuple(self.trash.glob(f"*{id_}*.png"))
 
 
+def complete_recipe(recipe: Recipe, source: Source | None = None) -> Recipe:
+    """Return the recipe of a new picture with its id, its time and what it was painted from."""
+    now = datetime.now(UTC).isoformat(timespec="microseconds")
+    recipe = replace(recipe, id=names.new_id(), made=now)
+    if source is None:
+        return recipe
+    return replace(recipe, parent=source.parent, parent_pixels=source.parent_pixels, image=source.image)
+
+
 def _kept(path: Path, recipe: Recipe) -> Kept:
-    return Kept(id=recipe.id, path=path, recipe=recipe)
+    return Kept(id=recipe.id, path=path, recipe=recipe, gallery=path)
 
 
 def _move(path: Path, target: Path) -> None:

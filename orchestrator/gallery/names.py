@@ -6,10 +6,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
-from shlex import quote
 
-from orchestrator import files
 from orchestrator.errors import Misuse, NotThere
 from orchestrator.recipe import Recipe
 
@@ -24,9 +21,9 @@ def new_id() -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(ID_LENGTH))
 
 
-def file_name(made: datetime, id_: str) -> str:
+def file_name(recipe: Recipe) -> str:
     """Return the name of a picture's file; names sort by time."""
-    return f"{made:%Y%m%d-%H%M%S-%f}-{id_}.png"
+    return f"{datetime.fromisoformat(recipe.made):%Y%m%d-%H%M%S-%f}-{recipe.id}.png"
 
 
 def readable(recipe: Recipe) -> str:
@@ -47,17 +44,3 @@ def only_id(wanted: str, ids: Sequence[str], where: str, hint: str) -> str:
     if len(ids) > 1:
         raise Misuse(f"{wanted!r} could be any of: {', '.join(ids)}", "type more of it")
     return ids[0]
-
-
-def output_path(output: Path, name: str) -> Path:
-    """Return the file that `--output` means: itself, or `name` in it if it is a folder."""
-    if files.kind(output) == "folder":
-        return output / name
-    if output.suffix.lower() not in ("", ".png"):
-        raise Misuse(
-            f"{output} does not end in .png, and pictures are PNG files",
-            f"--output {quote(str(output.with_suffix('.png')))}",
-        )
-    if files.kind(output.parent) != "folder":
-        raise Misuse(f"there is no folder {output.parent}", f"mkdir -p {quote(str(output.parent))}")
-    return output

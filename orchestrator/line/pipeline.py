@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from orchestrator import events, files, record, sound
+from orchestrator import events, files, record, recordings, sound
 from orchestrator.clean import clean
 from orchestrator.errors import AudioToImageError, NoSpeech
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery
 from orchestrator.hear import speech
 from orchestrator.hear.speech import voice
+from orchestrator.line.destination import GALLERY, Destination
 from orchestrator.line.engines import Line, PaintCall
 from orchestrator.line.memory import enough_memory
 from orchestrator.line.order import Order, Prompt, find_source, make_order, make_recipe, prompt_of
@@ -96,19 +97,21 @@ def clean_words(transcript: str) -> events.Cleaned:
     return cleaned
 
 
-def painting(line: Line, prompt: Prompt, *, image: str = "") -> Iterator[Event]:
+def painting(line: Line, prompt: Prompt, *, image: str = "", destination: Destination = GALLERY) -> Iterator[Event]:
     """Paint a prompt, and keep the pictures."""
     order = make_order(line.settings, prompt, find_source(line.settings, image))  # checked before anything is loaded
     yield from introduce(line, "picture")
     begun = time.perf_counter()
     line.picture.load()
-    yield from follow_painting(line, order, line.picture.paint(order.wish), load=time.perf_counter() - begun)
+    load = time.perf_counter() - begun
+    yield from follow_painting(line, order, line.picture.paint(order.wish), load=load, destination=destination)
 
 
-def follow_painting(line: Line, order: Order, call: PaintCall, *, load: float = 0.0) -> Iterator[Event]:
+def follow_painting(
+    line: Line, order: Order, call: PaintCall, *, load: float = 0.0, destination: Destination = GALLERY
+) -> Iterator[Event]:
     """Follow a call that paints an order, and keep the pictures."""
-    settings, started = line.settings, time.perf_counter()
-    gallery = Gallery(settings.gallery)
+    gallery, started = Gallery(line.settings.gallery), time.perf_counter()
     with closing(cast("Generator[Decision | events.Painted]", iter(call))) as values:
         decision = cast(Decision, next(values))
         recipe = make_recipe(order, decision, line.picture.load(), line.model("picture"))
@@ -121,35 +124,45 @@ def follow_painting(line: Line, order: Order, call: PaintCall, *, load: float = 
                 seconds = {"hear": order.prompt.seconds, "load": load, "paint": time.perf_counter() - started}
                 timings = {name: round(each, 3) for name, each in seconds.items()}
                 own = replace(recipe, seed=step.seed, timings=timings)
-                yield gallery.keep(step.pixels, own, output=settings.output, source=order.source)
+                yield from destination.keep_picture(gallery, step.pixels, own, order.source, step.picture)
 
 
-def picture(line: Line, source: Path, *, image: str = "") -> Iterator[Event]:
+def picture(line: Line, source: Path, *, image: str = "", destination: Destination = GALLERY) -> Iterator[Event]:
     """Turn one recording into pictures."""
     line.speech.start()
     line.picture.start()
     prompt = yield from hearing(line, source)
-    yield from painting(line, prompt, image=image)
+    yield from painting(line, prompt, image=image, destination=destination)
 
 
-def pictures(line: Line, sources: Iterable[str], *, image: str = "") -> Iterator[Event]:
+def pictures(
+    line: Line, sources: Iterable[str], *, image: str = "", destination: Destination = GALLERY
+) -> Iterator[Event]:
     """Turn each recording into pictures; after one that fails, continue with the next."""
-    for source in sources:
-        path = Path(source)
+    for index, source in enumerate(sources):
+        path, settings = Path(source), line.settings
         try:
-            path = sound.as_file(source, line.settings.recordings)
-            yield from picture(line, path, image=image)
+            path = sound.as_file(source, settings.recordings)
+            with recordings.used(path, settings.recordings, keep=settings.keep_audio):
+                yield from picture(line, path, image=image, destination=destination.for_recording(index))
         except AudioToImageError as error:
-            yield failure(error, path)
-        else:
-            if path != Path(source) and not line.settings.keep_audio:
-                path.unlink()
+            yield failure(error, path if path.exists() else Path(source))
 
 
-def repainting(line: Line, recipe: Recipe) -> Iterator[Event]:
+def only_hearing(line: Line, source: str) -> Iterator[Event]:
+    """Transcribe a recording; one from standard input is not needed after that."""
+    settings = line.settings
+    path = sound.as_file(source, settings.recordings)
+    with (
+        recordings.used(path, settings.recordings, keep=settings.keep_audio) if path != Path(source) else nullcontext()
+    ):
+        yield from transcribe(line, path)
+
+
+def repainting(line: Line, recipe: Recipe, *, destination: Destination = GALLERY) -> Iterator[Event]:
     """Paint a kept picture again from its recipe."""
     image = str(Gallery(line.settings.gallery).source(recipe)) if recipe.strength is not None else ""
-    for event in painting(line, prompt_of(recipe), image=image):
+    for event in painting(line, prompt_of(recipe), image=image, destination=destination):
         yield event
         if isinstance(event, events.Kept):
             same = event.recipe.pixels == recipe.pixels

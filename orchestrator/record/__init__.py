@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from shlex import quote
 
-from orchestrator import events, shell
+from orchestrator import events, recordings, shell
 from orchestrator.errors import AudioToImageError, Cancelled, Misuse
 from orchestrator.record import microphone
 from orchestrator.record.microphone import Device, devices
@@ -42,10 +42,14 @@ class Stop:
         self.why = self.why or why
 
 
-def new_path(folder: Path) -> Path:
-    """Return a new recording's path, named after the time; names sort by it and never collide."""
+def new_path(folder: Path, *, wanted: bool = True) -> Path:
+    """Return a new recording's path, named after the time; names sort by it and never collide.
+
+    One that is not `wanted` for its own sake is deleted when it has become a picture.
+    """
     now = datetime.now()
-    return folder / f"{now:%Y-%m-%d-%H%M%S}-{now.microsecond // 1000:03}-{secrets.token_hex(4)}.wav"
+    path = folder / f"{now:%Y-%m-%d-%H%M%S}-{now.microsecond // 1000:03}-{secrets.token_hex(4)}.wav"
+    return path if wanted else recordings.named(path, recordings.PENDING)
 
 
 def record(

@@ -17,9 +17,9 @@ from shlex import quote
 
 from orchestrator import files
 from orchestrator.errors import AudioToImageError, Misuse
+from orchestrator.recordings import PART
 from orchestrator.sound import HEADER_BYTES, SAMPLE_BYTES, SAMPLE_RATE, Samples, wav_header
 
-PART = ".part.wav"
 STALE = 10.0  # seconds: a new file is locked within microseconds
 HEADER_SAMPLES = SAMPLE_RATE // 2  # between two updates of the header
 

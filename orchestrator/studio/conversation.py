@@ -149,7 +149,7 @@ class Conversation:
         def work(line: Line) -> Iterator[Event]:
             confirm = sentence.confirm if request.get("confirm") is True else None
             talk = Talk(line, image=image, made=self._made, confirm=confirm)
-            path = record.new_path(settings.recordings)
+            path = record.new_path(settings.recordings, wanted=settings.keep_audio)
             if ours:
                 yield from self._microphone.sentence(talk, path, sentence.stop)
             else:

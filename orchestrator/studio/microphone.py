@@ -63,7 +63,7 @@ def press(microphone: Microphone, jobs: Jobs, request: Press) -> Generator[Event
     settings = request.settings
 
     def work(line: Line) -> Iterator[Event]:
-        path = record.new_path(settings.recordings)
+        path = record.new_path(settings.recordings, wanted=settings.keep_audio)
         for event in microphone.sentence(Talk(line), path, record.Stop()):
             happened.put(event)
             yield event

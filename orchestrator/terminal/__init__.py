@@ -89,8 +89,9 @@ class Live(Plain):
     def _show_kept(self, event: events.Kept) -> None:
         """Show the final picture and leave it on the screen."""
         self._clear()
-        if self._screen:
-            self._show(event.path.read_bytes())
+        path = event.gallery or event.path
+        if self._screen and path.suffix.lower() == ".png":  # the format that terminals show
+            self._show(path.read_bytes())
             _print(self._screen.leave(), sys.stderr, end="")
 
     def _clear(self) -> None:

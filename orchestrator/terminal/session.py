@@ -25,6 +25,7 @@ class Manner:
     """Options of a session."""
 
     recordings: Path
+    keep_audio: bool = False
     once: bool = False
     now: bool = False
     opens: bool = True
@@ -67,7 +68,7 @@ def _wait_for_start(keyboard: Keyboard) -> Generator[Event, None, bool]:
 
 
 def _sentence(talk: Talk, keyboard: Keyboard, manner: Manner) -> Iterator[Event]:
-    stop, path = record.Stop(), record.new_path(manner.recordings)
+    stop, path = record.Stop(), record.new_path(manner.recordings, wanted=manner.keep_audio)
     key = StartKey(held=keyboard.releases_enabled)
     try:
         with closing(talk.sentence(path, stop)) as sentence:

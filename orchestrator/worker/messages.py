@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator.errors import AudioToImageError
 from orchestrator.settings import Settings
 
-PROTOCOL = 1  # raise it when anything that travels changes its fields: tests/test_worker.py notices
+PROTOCOL = 2  # raise it when anything that travels changes its fields: tests/test_worker.py notices
 
 
 class Died(AudioToImageError):

@@ -40,7 +40,7 @@ def _(_folder: Path, patch: pytest.MonkeyPatch) -> None:
 
 @provokes("cli", Misuse)
 def _(_folder: Path, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sys, "argv", ["audio-to-image", "picture", "--output", "one.png", "first.wav", "second.wav"])
+    patch.setattr(sys, "argv", ["audio-to-image", "paint", "--json", "--output", "-", "a red house"])
     cli.main()
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from provoke import provokes
 
-from orchestrator import catalogue, choices, convert, fetch, files, picture, settings, shell, sound
-from orchestrator.errors import AudioToImageError, Misuse, ModelMissing, NoSpeech, Unreadable
+from orchestrator import catalogue, choices, convert, fetch, files, picture, recordings, settings, shell, sound
+from orchestrator.errors import AudioToImageError, Misuse, ModelMissing, NoSpeech, NotThere, Unreadable
 from orchestrator.fetch import hub
 from orchestrator.recipe import NotARecipe, Recipe
 from orchestrator.settings import Settings
@@ -51,6 +51,18 @@ def _(_folder: Path, _patch: pytest.MonkeyPatch) -> object:
 def _(folder: Path, _patch: pytest.MonkeyPatch) -> object:
     (folder / "text.png").write_text("this is no picture")
     return picture.read_pixels(folder / "text.png")
+
+
+@provokes("recordings", NotThere)
+def _(folder: Path, _patch: pytest.MonkeyPatch) -> object:
+    return recordings.find(folder, "gone")
+
+
+@provokes("recordings", Misuse)
+def _(folder: Path, _patch: pytest.MonkeyPatch) -> object:
+    for name in ("said-1.wav", "said-2.wav"):
+        (folder / name).write_bytes(b"")
+    return recordings.find(folder, "said")
 
 
 @provokes("sound", AudioToImageError)

@@ -21,6 +21,7 @@ from orchestrator.gallery import Gallery
 from orchestrator.gallery.source import Source
 from orchestrator.hear import speech
 from orchestrator.line import library, pipeline
+from orchestrator.line.destination import make_destination
 from orchestrator.paint import Wish, open_painter
 from orchestrator.record.partial import Partial
 from orchestrator.runtime import coreml
@@ -102,8 +103,7 @@ def _(folder: Path, _patch: pytest.MonkeyPatch) -> object:
 
 @provokes("gallery", Misuse)
 def _(folder: Path, _patch: pytest.MonkeyPatch) -> object:
-    gallery = Gallery(folder / "gallery")
-    return gallery.keep(np.zeros((8, 8, 3), np.uint8), PLAIN, output=folder / "picture.jpg")
+    return Gallery(folder / "gallery").find_source("gone.png")
 
 
 @provokes("gallery", NotThere)
@@ -137,6 +137,11 @@ def _(folder: Path, _patch: pytest.MonkeyPatch) -> object:
 def _(folder: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setattr(library, "find_spec", lambda _: None)  # as without the extra that converts
     return list(library.get(["sd-2.1-base"], Settings(data=folder)))
+
+
+@provokes("line", Misuse)
+def _(folder: Path, _patch: pytest.MonkeyPatch) -> object:
+    return make_destination(Settings(data=folder, output=folder / "picture.gif"))
 
 
 @provokes("line", NoSpeech)

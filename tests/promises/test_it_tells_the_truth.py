@@ -171,7 +171,7 @@ def test_a_choice_that_a_hint_names_works(name: str, command_line: CommandLine) 
 
 
 FLAGS = {  # the hint names a flag or a value that makes the command work
-    ("paint", "a red house", "--steps", "1", "--output", "picture.jpg"): "does not end in .png",
+    ("paint", "a red house", "--steps", "1", "--output", "picture.gif"): "does not end in .png",
     ("paint", "a red house", "--steps", "1", "--engine", "coreml"): "Core ML runs on macOS only",
     ("paint", "a red house", "--steps", "1", "--model", "demo-pictures"): "there is no model 'demo-pictures'",
     ("paint", "a red house", "--steps", "1", "--sampler", "ddim", "--spacing", "karras"): "ddim has no karras spacing",

@@ -12,11 +12,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator import events, record
+from orchestrator import events, record, recordings
 from orchestrator.errors import AudioToImageError
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery
 from orchestrator.line import pipeline
+from orchestrator.line.destination import GALLERY, Destination
 from orchestrator.line.engines import Line
 from orchestrator.line.order import Order, Prompt, find_source, make_order, make_wish
 from orchestrator.line.talking.ahead import QUICK, Ahead
@@ -53,7 +54,7 @@ def made_before(kept: events.Kept) -> Made:
 class Talk:
     """A conversation."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a conversation differs in each of these
         self,
         line: Line,
         *,
@@ -61,10 +62,11 @@ class Talk:
         drafts: bool = False,
         confirm: Confirm | None = None,
         made: list[Made] | None = None,
+        destination: Destination = GALLERY,
     ) -> None:
         self.line = line
         self.made = [] if made is None else made  # the pictures so far, which a sentence may refine
-        self._image, self._drafts, self._confirm = image, drafts, confirm
+        self._image, self._drafts, self._confirm, self._destination = image, drafts, confirm, destination
         self._introduced = False
         self._seed: int | None = None  # of this sentence: its drafts and its picture share it
         # Refuse impossible settings and missing models before anyone speaks.
@@ -73,14 +75,15 @@ class Talk:
             line.model(role)
 
     def sentence(self, path: Path, stop: record.Stop, sound: Generator[Samples] | None = None) -> Generator[Event]:
-        """Record a sentence, hear it and paint it; the recording is kept if that fails, or if `keep_audio` is set.
+        """Record a sentence, hear it and paint it; see `recordings` for what becomes of the recording.
 
         `sound` replaces this machine's microphone.
         """
-        self._seed = None
+        self._seed, settings = None, self.line.settings
         drafts = self._drafts and self.step_seconds() <= QUICK
         ahead = Ahead(self.line.picture, self._order_ahead, drafts=drafts)
-        with _recording(path, keep=self.line.settings.keep_audio), closing(ahead):
+        used = recordings.used(path, settings.recordings, keep=settings.keep_audio)
+        with _cancelled(path), used, closing(ahead):
             prompt = yield from self._listen(path, stop, ahead, sound)
             if self._confirm:
                 prompt = replace(prompt, text=self._confirm(prompt.text))
@@ -101,7 +104,7 @@ class Talk:
             case Again() if last:
                 return replace(last.plan, seed=None, prompt=replace(prompt, text=last.plan.prompt.text))
             case Amend(prompt=text) if last:
-                seed, image = last.kept.recipe.seed, str(last.kept.path)
+                seed, image = last.kept.recipe.seed, str(last.kept.gallery or last.kept.path)
                 return Plan(prompt=replace(prompt, text=text), image=image, seed=seed)
         return Plan(prompt=prompt, image=self._image, seed=settings.seed)
 
@@ -179,7 +182,8 @@ class Talk:
         painter.load()
         load = time.perf_counter() - begun
         order, call = (ahead.take(prompt) if ahead else None) or (self.order(plan), None)
-        for event in pipeline.follow_painting(self.line, order, call or painter.paint(order.wish), load=load):
+        call, destination = call or painter.paint(order.wish), self._destination
+        for event in pipeline.follow_painting(self.line, order, call, load=load, destination=destination):
             if isinstance(event, events.Kept):
                 self.made.append(Made(plan=plan, kept=event))
             yield event
@@ -195,8 +199,8 @@ class Talk:
 
 
 @contextmanager
-def _recording(path: Path, *, keep: bool) -> Iterator[None]:
-    """Delete a recording after success, and when the person cancels; one that failed can be tried again."""
+def _cancelled(path: Path) -> Iterator[None]:
+    """Delete a recording when the person cancels."""
     try:
         yield
     except AudioToImageError as error:
@@ -206,5 +210,3 @@ def _recording(path: Path, *, keep: bool) -> Iterator[None]:
     except (KeyboardInterrupt, GeneratorExit):
         path.unlink(missing_ok=True)
         raise
-    if not keep:
-        path.unlink(missing_ok=True)
