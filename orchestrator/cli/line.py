@@ -50,7 +50,7 @@ def record(until_silence: bool, as_json: bool, timings: bool, **flags: object) -
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, readable=False))  # `stored` says why it cannot be read
 @options.hearing
 @options.threads
 @options.as_json
