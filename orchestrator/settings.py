@@ -41,7 +41,7 @@ class Settings(Hearing, PaintEngine, Painting):
     device: str = choice("", "The microphone; `audio-to-image devices` lists them.", metavar="ID")
     threads: int = choice(0, "Processor threads; 0 chooses.", metavar="N")  # at most the number of cores is used
     keep_audio: bool = choice(False, "Keep the recording too.")
-    host: str = choice("127.0.0.1", "The address to serve on; any but this machine's own needs a token.", metavar="ADDRESS")
+    host: str = choice("127.0.0.1", "The address to serve on; beyond this machine it needs a token.", metavar="ADDRESS")
     port: int = choice(8765, "The port to serve on; 0 picks a free one.", metavar="N")
     token: str = choice("", "The token that clients must send; generated if one is needed.", metavar="WORDS")
     idle: float = choice(900.0, "Unload the models after this long without work.", metavar="SECONDS", least=0)

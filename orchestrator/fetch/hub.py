@@ -129,7 +129,8 @@ def _translated(what: str, *, begun: bool = False) -> Iterator[None]:
         reason = str(error) or type(error).__name__
         passing = isinstance(error, httpx2.TimeoutException | httpx2.NetworkError | httpx2.ProtocolError)
         again = passing and (begun or not isinstance(error, httpx2.ConnectError))
-        raise HubError(f"the network failed at {what}: {reason}", "check the network and run this again", again=again) from error
+        hint = "check the network, then run this again"
+        raise HubError(f"the network failed at {what}: {reason}", hint, again=again) from error
 
 
 def _refused(what: str, error: Exception, headers: Mapping[str, str], status: int) -> HubError:
