@@ -60,10 +60,10 @@ def hear(file: Path, as_json: bool, timings: bool, **flags: object) -> int:
     from orchestrator import terminal
     from orchestrator.line import pipeline
     from orchestrator.line.engines import Line
-    from orchestrator.sound import stored
+    from orchestrator.sound import as_file
 
     chosen = settings.load(flags)
-    source = stored(str(file), chosen.recordings)
+    source = as_file(str(file), chosen.recordings)
     with Line(chosen) as line:
         code = terminal.show(
             pipeline.with_failure(pipeline.transcribe(line, source)),

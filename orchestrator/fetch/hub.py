@@ -1,7 +1,7 @@
 """List a repository on the hub and read its files.
 
 This is the program's only outbound network, through huggingface_hub: HF_ENDPOINT, HF_HUB_OFFLINE, HF_TOKEN, HF_HOME and
-proxies mean here what they mean there. The bytes are read here because huggingface_hub does not resume across runs.
+proxies work as they do there. The bytes are read here because huggingface_hub does not resume across runs.
 """
 
 from __future__ import annotations
@@ -129,8 +129,9 @@ def _translated(what: str, *, begun: bool = False) -> Iterator[None]:
         reason = str(error) or type(error).__name__
         passing = isinstance(error, httpx2.TimeoutException | httpx2.NetworkError | httpx2.ProtocolError)
         again = passing and (begun or not isinstance(error, httpx2.ConnectError))
-        hint = "check the network, then run this again"
-        raise HubError(f"the network failed at {what}: {reason}", hint, again=again) from error
+        raise HubError(
+            f"the network failed at {what}: {reason}", "check the network and run this again", again=again
+        ) from error
 
 
 def _refused(what: str, error: Exception, headers: Mapping[str, str], status: int) -> HubError:

@@ -61,7 +61,9 @@ class ApplePainter:
             raise Misuse(f"Apple's pipeline has no sampler {sampler!r}", f"choose one of: {', '.join(SCHEDULERS)}")
         spacing = SCHEDULERS[sampler][1]
         if wish.spacing not in (None, spacing):
-            raise Misuse(f"Apple's {sampler} has only {spacing} spacing", f"choose --spacing {spacing}")
+            raise Misuse(
+                f"Apple's pipeline supports only {spacing} spacing with {sampler}", f"choose --spacing {spacing}"
+            )
         return self._own.decide(replace(wish, sampler=sampler, spacing=spacing))
 
     def load(self) -> Facts:

@@ -1,7 +1,7 @@
 """A conversation through the microphone: one sentence after another becomes a picture, or changes the last one.
 
-No stage waits that could work: the engines load and the hearer hears while someone speaks; while silence decides
-whether the sentence has ended, painting has already begun.
+The stages overlap: while someone speaks, the engines load and the hearer works; during the silence that ends a
+sentence, painting has already begun.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from orchestrator.refine import Again, Amend, Undo, refine
 from orchestrator.sound import Samples
 
 INFINITE = float("inf")
-Confirm = Callable[[str], str]  # returns a prompt as the person wants it; raises Cancelled where they refuse
+Confirm = Callable[[str], str]  # returns the edited prompt, or raises Cancelled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,18 +67,20 @@ class Talk:
         self._image, self._drafts, self._confirm = image, drafts, confirm
         self._introduced = False
         self._seed: int | None = None  # of this sentence: its drafts and its picture share it
-        # What cannot be painted is refused before anyone speaks.
+        # Refuse impossible settings and missing models before anyone speaks.
         make_wish(line.settings, "anything", find_source(line.settings, image))
-        line.model("speech"), line.model("picture")
+        for role in ("speech", "picture"):
+            line.model(role)
 
     def sentence(self, path: Path, stop: record.Stop, sound: Generator[Samples] | None = None) -> Generator[Event]:
         """Record a sentence, hear it and paint it; the recording is kept if that fails, or if `keep_audio` is set.
 
         `sound` replaces this machine's microphone.
         """
-        with _recording(path, keep=self.line.settings.keep_audio):
-            self._seed = None
-            ahead = Ahead(self.line.picture, self._order_ahead, drafts=self._drafts and self.step_seconds() <= QUICK)
+        self._seed = None
+        drafts = self._drafts and self.step_seconds() <= QUICK
+        ahead = Ahead(self.line.picture, self._order_ahead, drafts=drafts)
+        with _recording(path, keep=self.line.settings.keep_audio), closing(ahead):
             prompt = yield from self._listen(path, stop, ahead, sound)
             if self._confirm:
                 prompt = replace(prompt, text=self._confirm(prompt.text))
@@ -90,7 +92,7 @@ class Talk:
         yield from self._paint(prompt, None)
 
     def plan(self, prompt: Prompt) -> Plan | None:
-        """Return what a sentence asks to be painted, given the pictures before it; None where it goes back."""
+        """Return what to paint for a sentence, given the pictures before it; None if it undoes the last one."""
         settings = self.line.settings
         last = self.made[-1] if self.made else None
         match refine(prompt.text, last.kept.recipe.prompt) if last and settings.refine else None:
@@ -104,7 +106,7 @@ class Talk:
         return Plan(prompt=prompt, image=self._image, seed=settings.seed)
 
     def order(self, plan: Plan, *, steps: int | None = None) -> Order:
-        """Return what the painter is asked for; `steps` of a draft."""
+        """Return the order for a plan; `steps` if it is a draft."""
         settings = replace(self.line.settings, seed=self._seed if plan.seed is None else plan.seed)
         settings = replace(settings, steps=steps, count=1) if steps else settings
         order = make_order(settings, plan.prompt, find_source(settings, plan.image))
@@ -177,7 +179,7 @@ class Talk:
         painter.load()
         load = time.perf_counter() - begun
         order, call = (ahead.take(prompt) if ahead else None) or (self.order(plan), None)
-        for event in pipeline.painted(self.line, order, call or painter.paint(order.wish), load=load):
+        for event in pipeline.follow_painting(self.line, order, call or painter.paint(order.wish), load=load):
             if isinstance(event, events.Kept):
                 self.made.append(Made(plan=plan, kept=event))
             yield event
