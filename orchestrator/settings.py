@@ -44,7 +44,7 @@ class Settings(Hearing, PaintEngine, Painting):
     host: str = choice(
         "127.0.0.1", "The address to serve on; any but this machine's own needs a token.", metavar="ADDRESS"
     )
-    port: int = choice(8765, "The port to serve on; 0 takes a free one.", metavar="N")
+    port: int = choice(8765, "The port to serve on; 0 picks a free one.", metavar="N")
     token: str = choice("", "The token that clients must send; generated if one is needed.", metavar="WORDS")
     idle: float = choice(900.0, "Unload the engines after this long without work.", metavar="SECONDS", least=0)
     queue: int = choice(16, "The most jobs that `serve` accepts at once.", least=1)

@@ -285,3 +285,12 @@ def _play_when_opened(microphone: Microphone, sound: Path, home: Path, seconds: 
         assert time.monotonic() < end
         time.sleep(0.02)
     microphone.play(sound)
+
+
+def test_record_prints_its_path_on_a_line_of_its_own(microphone: Microphone, isolated: Path) -> None:
+    with Terminal(COMMAND, "record") as terminal:
+        terminal.wait_for_meter(0.3)
+        terminal.press("\r")
+        assert terminal.wait_for_exit() == 0
+        (path,) = recordings(isolated)
+        assert f"\n{path}\n" in terminal.text

@@ -49,7 +49,7 @@ def record(until_silence: bool, output: Path | None, as_json: bool, timings: boo
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, readable=False))  # `stored` says why it cannot be read
 @options.hearing
 @options.threads
 @options.keep_audio

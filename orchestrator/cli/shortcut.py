@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from orchestrator.events import Event
     from orchestrator.mac.shortcut import Shortcut
 
-quick_action = click.option("--quick-action", is_flag=True, help="The Quick Action for recordings in Finder.")
+quick_action = click.option(
+    "--quick-action", is_flag=True, help="Use the Quick Action for recordings in Finder instead."
+)
 folder = click.option("--output", "-o", type=click.Path(path_type=Path), default=Path(), help="The folder to write to.")
 
 

@@ -81,7 +81,7 @@ def understand(line: Line, meaning: Words | Nothing) -> Generator[Event, None, W
     yield events.Heard(transcript=meaning.text, language=meaning.language, segments=meaning.segments)
     model = line.model("speech")
     if model.demo and meaning.probability is not None and meaning.probability < UNSURE:
-        text = "the demo speech model is unsure: it knows only the words of its small world"
+        text = "the demo speech model is unsure: it knows only about a hundred words"
         yield events.Note(text=text, hint="get the full model: audio-to-image models get base.en")
     evidence = Evidence(
         engine=meaning.evidence.engine, model=model.name, model_revision=model.revision, model_digest=model.digest

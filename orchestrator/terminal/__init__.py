@@ -35,6 +35,9 @@ class Face:
     def draw(self, event: Event) -> None:
         raise NotImplementedError
 
+    def clear(self) -> None:
+        """Clear what is drawn on the line where a result will be printed."""
+
 
 class Json(Face):
     """Print one JSON object per line on stdout."""
@@ -76,11 +79,11 @@ class Live(Plain):
         elif isinstance(event, events.Kept):
             self._show_kept(event)
         elif event_line(event):
-            self._clear()
+            self.clear()
             super().draw(event)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._clear()
+        self.clear()
 
     def _show(self, png: bytes) -> None:
         if self._screen:
@@ -88,13 +91,13 @@ class Live(Plain):
 
     def _show_kept(self, event: events.Kept) -> None:
         """Show the final picture and leave it on the screen."""
-        self._clear()
+        self.clear()
         path = event.gallery or event.path
         if self._screen and path.suffix.lower() == ".png":  # the format that terminals show
             self._show(path.read_bytes())
             _print(self._screen.leave(), sys.stderr, end="")
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
         _print(CLEAR_LINE + (self._screen.erase() if self._screen else ""), sys.stderr, end="")
 
 
@@ -120,6 +123,7 @@ def show(
                 code = code or event.code
             text = None if as_json else result(event)
             if text is not None:
+                shown.clear()
                 _print(text, sys.stdout)
     return code
 
@@ -134,7 +138,7 @@ def event_line(event: Event) -> str:
         case events.Opened():
             return "listening: speak now (Enter stops)"
         case events.Painted(picture=0, index=1):
-            return f"painting in {event.steps} steps"
+            return f"painting in {event.steps} step{'s' if event.steps > 1 else ''}"
         case events.Recorded(why="lost"):
             return f"the microphone was lost; the first {event.seconds:.1f} s are kept"
         case events.Heard():
@@ -145,10 +149,15 @@ def event_line(event: Event) -> str:
             stages = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in event.seconds.items())
             return f"time: {stages}; {sum(event.seconds.values()):.2f} s in total"
         case events.Failed():
-            named = not event.source or str(event.source) in event.message
-            source = "" if named else f"{event.source}: "
-            return f"error: {source}{event.message}" + (f"\n  try: {event.hint}" if event.hint else "")
+            return f"error: {_failure(event)}" + (f"\n  try: {event.hint}" if event.hint else "")
     return ""
+
+
+def _failure(event: events.Failed) -> str:
+    """Return what failed and with which file, naming the file once."""
+    name = f"{event.source or ''}"
+    named = event.message.startswith(f"{name} ") or event.message.endswith(f" {name}")
+    return event.message if named or not name else f"{name}: {event.message}"
 
 
 def live_line(event: Event) -> str:

@@ -63,7 +63,7 @@ class Served:
 
     def death(self) -> AudioToImageError:
         """Return an error that says that the server has gone."""
-        return Died(f"the `serve` that held the {self.role} engine ended", "try again: an engine is started for you")
+        return Died(f"the `serve` that held the {self.role} engine ended", "try again: another engine starts by itself")
 
 
 def connect(path: Path | None, role: str) -> Served | None:
