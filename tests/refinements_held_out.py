@@ -1,0 +1,81 @@
+"""Sentences that measure `orchestrator.refine`. They were written before it and it is never tuned to them.
+
+A result is the new prompt, or "again", "undo", "redo" or "new".
+"""
+
+from __future__ import annotations
+
+BOAT = "a red sailboat on the sea at sunset"
+HOUSE = "please paint a small white house in the forest at noon with clouds"
+CAR = "a blue car"
+CASTLE = "draw me a black castle in the mountains by moonlight, with a dragon"
+PHOTO = "a photo of two old fishermen mending nets in the harbour at dawn"
+
+HELD_OUT = (  # sentence, last prompt, result
+    ("could you make the sailboat yellow please", BOAT, "a yellow sailboat on the sea at sunset"),
+    ("i'd like it in the evening", BOAT, "a red sailboat on the sea in the evening"),
+    ("let's make it morning", BOAT, "a red sailboat on the sea in the morning"),
+    ("uh now with a lighthouse", BOAT, "a red sailboat on the sea at sunset, with a lighthouse"),
+    ("swap the sailboat for a rocket", BOAT, "a rocket on the sea at sunset"),
+    ("put it in the woods", BOAT, "a red sailboat in the woods at sunset"),
+    ("move it to the left", BOAT, "a red sailboat on the sea at sunset on the left"),
+    ("can we have it at dawn", BOAT, "a red sailboat on the sea at dawn"),
+    ("get rid of the clouds", HOUSE, "please paint a small white house in the forest at noon"),
+    ("take away the dragon", CASTLE, "draw me a black castle in the mountains by moonlight"),
+    ("a bit larger", BOAT, "a large red sailboat on the sea at sunset"),
+    ("make the house huge", HOUSE, "please paint a huge white house in the forest at noon with clouds"),
+    ("i want it snowing", BOAT, "a red sailboat on the sea at sunset with falling snow"),
+    ("what about a pink one", BOAT, "a pink sailboat on the sea at sunset"),
+    ("how about at midnight", BOAT, "a red sailboat on the sea at midnight"),
+    ("oh and put a bird in the sky", BOAT, "a red sailboat on the sea at sunset, with a bird in the sky"),
+    ("do the same with a green car", BOAT, "a red sailboat on the sea at sunset, with a green car"),
+    ("no i meant purple", BOAT, "a purple sailboat on the sea at sunset"),
+    ("the same thing but in black", BOAT, "a black sailboat on the sea at sunset"),
+    ("change the colour to white", BOAT, "a white sailboat on the sea at sunset"),
+    ("turn into house", BOAT, "a house on the sea at sunset"),
+    ("now it is foggy", BOAT, "a red sailboat on the sea at sunset in the fog"),
+    ("let it snow", BOAT, "a red sailboat on the sea at sunset with falling snow"),
+    ("way bigger", HOUSE, "please paint a big white house in the forest at noon with clouds"),
+    ("it should be night", BOAT, "a red sailboat on the sea at night"),
+    ("lose the dragon", CASTLE, "draw me a black castle in the mountains by moonlight"),
+    ("replace the car with a balloon", CAR, "a balloon"),
+    ("i'd rather have a cat", BOAT, "a cat on the sea at sunset"),
+    ("instead of a car a house", CAR, "a house"),
+    ("put a tree next to it", CAR, "a blue car, with a tree next to it"),
+    ("no clouds", HOUSE, "please paint a small white house in the forest at noon"),
+    ("and a fish too", BOAT, "a red sailboat on the sea at sunset, with a fish"),
+    ("make it green and at night", BOAT, "a green sailboat on the sea at night"),
+    ("less blue", CAR, "a pale blue car"),
+    ("make it a small yellow house in the desert", BOAT, "a small yellow house in the desert at sunset"),
+    ("as a watercolor", BOAT, "a red sailboat on the sea at sunset, as a watercolor"),
+    ("make it rainy and bigger", CAR, "a big blue car in the rain"),
+    ("erm can you turn it green", BOAT, "a green sailboat on the sea at sunset"),
+    ("same but smaller", BOAT, "a small red sailboat on the sea at sunset"),
+    ("paint the house red", HOUSE, "please paint a small red house in the forest at noon with clouds"),
+    ("actually make it orange", BOAT, "an orange sailboat on the sea at sunset"),
+    ("i said pink", BOAT, "a pink sailboat on the sea at sunset"),
+    ("change sailboat to castle", BOAT, "a castle on the sea at sunset"),
+    ("at night instead", BOAT, "a red sailboat on the sea at night"),
+    ("make it at night", PHOTO, "a photo of two old fishermen mending nets in the harbour at night"),
+    ("add some boats", PHOTO, "a photo of two old fishermen mending nets in the harbour at dawn, with some boats"),
+    ("turn the car into a horse", CAR, "a horse"),
+    ("with fog please", CAR, "a blue car with fog"),
+    ("one more time please", BOAT, "again"),
+    ("do that again", BOAT, "again"),
+    ("give me another", BOAT, "again"),
+    ("go back one", BOAT, "undo"),
+    ("revert that", BOAT, "undo"),
+    ("undo the last one", BOAT, "undo"),
+    ("redo that", BOAT, "redo"),
+    ("go forward", BOAT, "redo"),
+    ("two dogs playing in the park", BOAT, "new"),
+    ("paint me a green dragon over a city", BOAT, "new"),
+    ("i want a picture of a black cat at night", BOAT, "new"),
+    ("a bigger house by the river", BOAT, "new"),
+    ("the moon over the desert", BOAT, "new"),
+    ("now and then a ship passes the island", BOAT, "new"),
+    ("a castle without a roof", BOAT, "new"),
+    ("night over the city", BOAT, "new"),
+    ("make me a purple flower", BOAT, "new"),
+    ("show me a red rocket in space", BOAT, "new"),
+)
