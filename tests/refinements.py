@@ -44,8 +44,10 @@ KNOWN = (  # sentence, last prompt, result
     ("no, blue", BOAT, "a blue sailboat on the sea at sunset"),
     # Sizes and comparisons.
     ("can you make it much smaller please", BOAT, "a small red sailboat on the sea at sunset"),
-    ("make it a little bigger", LIGHTHOUSE, "please paint a big lighthouse by the sea at noon with clouds, with a tree"),
-    ("it's too small", LIGHTHOUSE, "please paint a big lighthouse by the sea at noon with clouds, with a tree"),
+    ("make it a little bigger", LIGHTHOUSE,
+     "please paint a big lighthouse by the sea at noon with clouds, with a tree"),
+    ("it's too small", LIGHTHOUSE,
+     "please paint a big lighthouse by the sea at noon with clouds, with a tree"),
     ("make the man younger", STREET,
      "A photograph of a young man with a purple umbrella in the street, highly detailed"),
     ("the tree bigger", SCENE, "a house and a big tree on a green hill in the rain"),

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import re
 
-from orchestrator.refine import clause, fragment, prompt as editing, sentence as grammar
+from orchestrator.refine import clause, fragment
+from orchestrator.refine import prompt as editing
+from orchestrator.refine import sentence as grammar
 from orchestrator.refine.fragment import Change
 from orchestrator.refine.reading import Again, Amend, New, Reading, Redo, Undo
 from orchestrator.refine.sentence import Clause
 
 __all__ = ["Again", "Amend", "New", "Reading", "Redo", "Undo", "refine"]
 
-_CHANGE_LIKE = re.compile(r"(?:make|turn|change|add|remove|put|move|replace|swap|take|give|without|with|now|less|more)\b|it\b")
+_CHANGE_LIKE = re.compile(
+    r"(?:make|turn|change|add|remove|put|move|replace|swap|take|give|without|with|now|less|more)\b|it\b"
+)
 _LONGEST_ADDITION = 6  # words of "with a tree": a longer one begins a description
 _FEW = 3  # words: so short a sentence may be meant as a change
 
@@ -52,13 +56,11 @@ def _command(words: str) -> Reading | None:
 def _apply(words: str, prompt: str) -> Change | None:
     """Apply each clause of a sentence; None where one of them is no change."""
     opening = grammar.open_clause(words)
-    doubts = []
+    doubts: list[str] = []
     for number, piece in enumerate(grammar.split(opening.text)):
         own = grammar.open_clause(piece) if number else opening
         text = own.text if number else piece
-        change = _apply_clause(
-            Clause(text=text, firm=own.firm or opening.firm, soft=own.soft or opening.soft), prompt
-        )
+        change = _apply_clause(Clause(text=text, firm=own.firm or opening.firm, soft=own.soft or opening.soft), prompt)
         if change is None:
             return None
         prompt, doubts = change.prompt, [*doubts, change.doubt]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from orchestrator.refine import aspects, fragment, prompt as editing
+from orchestrator.refine import aspects, fragment
+from orchestrator.refine import prompt as editing
 from orchestrator.refine.aspects import TIME, WEATHER
 from orchestrator.refine.fragment import Change
 from orchestrator.refine.words import (
@@ -187,7 +188,10 @@ def _rule(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-_TAIL = r"(?: too| as well| also| again|(?<!next) to it| in it| there| (?:to|in|into|from) (?:the )?(?:picture|image|scene))*"
+_TAIL = (
+    r"(?: too| as well| also| again|(?<!next) to it| in it| there"
+    r"| (?:to|in|into|from) (?:the )?(?:picture|image|scene))*"
+)
 _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = (
     (_rule(r"(?:the )?(?P<y>.+) (?:instead of|rather than) (?P<x>.+)"), _replace),
     (_rule(r"instead of (?:the |a |an )?(?P<x>.+?),? (?P<y>(?:a|an|the) .+)"), _replace),
@@ -223,7 +227,10 @@ _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = (
         _add,
     ),
     (_rule(rf"(?:put|place|stick) (?P<x>{DETERMINER.pattern}.+?){_TAIL}"), _add),
-    (_rule(r"(?:draw|paint) (?P<x>(?:a|an|some) .+ (?:to|behind|beside|on|in front of|under|over|near|above) it)"), _add),
+    (
+        _rule(r"(?:draw|paint) (?P<x>(?:a|an|some) .+ (?:to|behind|beside|on|in front of|under|over|near|above) it)"),
+        _add,
+    ),
     (_rule(rf"(?:and|at) (?:also )?(?P<x>(?:a|an|the|some|two|three|another) .+?){_TAIL}"), _and),
     (
         _rule(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from orchestrator.refine import aspects, prompt as editing
+from orchestrator.refine import aspects
+from orchestrator.refine import prompt as editing
 from orchestrator.refine.aspects import ASPECTS, PLACE, SIDE
 from orchestrator.refine.words import (
     COLOUR,
@@ -21,10 +22,11 @@ from orchestrator.refine.words import (
     with_article,
 )
 
-_LINKS = frozenset(
-    "and or but also then it is it's its be to of in with a an the very much more really quite even slightly bit way "
-    "far further over lot so too again now look looks please".split()
-)
+_LINKS = frozenset({
+    "and", "or", "but", "also", "then", "it", "is", "it's", "its", "be", "to", "of", "in", "with", "a", "an",
+    "the", "very", "much", "more", "really", "quite", "even", "slightly", "bit", "way", "far", "further",
+    "over", "lot", "so", "too", "again", "now", "look", "looks", "please",
+})  # fmt: skip
 _DEGREE = re.compile(
     r"\b(?:(less|fewer|too|not (?:so|as|that|quite so|quite as)(?: much)?)|(more))\b (?:much |many |of )?([\w-]+)\b"
 )
@@ -75,8 +77,8 @@ def _whole(text: str, prompt: str) -> str | None:
         return found[0].put(prompt, found[1])
     several = [aspects.bare_phrase(word) for word in re.sub(r"^(?:an?|the) ", "", text).split()]
     if all(several) and several:
-        for each in several:
-            prompt = each[0].put(prompt, each[1]) if each else prompt
+        for named in several:
+            prompt = named[0].put(prompt, named[1]) if named else prompt
         return prompt
     place = aspects.place_phrase(plain) if plain != text else ""
     if place:

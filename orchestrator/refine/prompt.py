@@ -53,7 +53,9 @@ def set_subject(prompt: str, phrase: str) -> str:
 
 def find_noun(prompt: str, noun: str) -> Span | None:
     """Return where a noun is in the prompt, also "boat" in "sailboat"; None if it is not there."""
-    head = noun.split()[-1] if noun.split() else ""
+    head = noun.rsplit(maxsplit=1)[-1] if noun.split() else ""
+    if (DETERMINER.fullmatch(head) and head not in GENERIC) or PREPOSITION.fullmatch(head):
+        return None
     if head in GENERIC:
         begin, end = subject(prompt)
         end = prompt.find(" and ", begin, end) if " and " in prompt[begin:end] else end

@@ -9,7 +9,7 @@ from orchestrator.refine.aspects import ASPECTS
 from orchestrator.refine.words import COLOURS, COMPARATIVES, SIZES, any_of
 
 MOST_WORDS = 60  # a longer sentence describes a picture
-_STOPS = ".,!?…:;\"“”()"
+_STOPS = '.,!?…:;"“”()'
 _IT = r"(?:it|that|this|them|everything|the (?:whole )?(?:picture|image|scene|painting|thing|lot))"
 _VERBS = (
     "make|making|makes|made|paint|draw|turn|turned|change|add|include|remove|delete|drop|lose|erase|put|move|place|"
@@ -18,7 +18,8 @@ _VERBS = (
 _HESITATION = re.compile(r"\b(?:u+m+|u+h+|u+h+m+|e+r+m*|h+m+|a+h+m*)\b ?")
 _FILLER = re.compile(
     r"(?:okay|ok|well|so|oh|ah|yeah|yes|yep|alright|all right|great|cool|nice|perfect|hey|hi|hello|please|just|"
-    r"actually|maybe|perhaps|sorry|wait|hold on|i think|i mean|you know|then|and then|and(?! (?:a|an|the|some|two|three|another|also|with)\b)|also then|oops|"
+    r"actually|maybe|perhaps|sorry|wait|hold on|i think|i mean|you know|then|and then|oops|"
+    r"and(?! (?:a|an|the|some|two|three|another|also|with)\b)|"
     r"no(?=,| (?:no|wait|sorry|i|it|that|make|paint|turn|change|put|add|in|on|at|the)\b))\b,? ?"
 )
 _POLITE = re.compile(
@@ -41,8 +42,8 @@ _SOFT = re.compile(
 )
 _IT_AFTER = re.compile(r"(?:it|that|this)(?: to)?(?: be)?\b ?")  # "i want it to be"
 _END = re.compile(
-    r"(?:,? (?:please|thanks|thank you|instead|for me|if you can|this time|now|okay|ok|right|alright|maybe|i think"
-    r"|to it|in it|will you|would you|can you))+$"
+    r"(?:,? (?:please|thanks|thank you|instead|for me|if you can|this time|now|okay|ok|alright|maybe|i think"
+    r"|will you|would you|can you))+$"
 )
 _AGAIN_AT_END = re.compile(r",? again$")
 
@@ -64,14 +65,14 @@ REDO = re.compile(
     r"|restore (?:it|that))"
 )
 NEW = re.compile(
-    r"(?:(?:a|the|paint|paint a|draw a|make a)? ?(?:new|different|another|fresh) (?:picture|image|painting)(?: of| with)?"
-    r"|start over(?: with)?|start again with|from scratch|something (?:new|else|different))\b[,:]? ?"
+    r"(?:(?:a|the|paint|paint a|draw a|make a)? ?(?:new|different|another|fresh) (?:picture|image|painting)"
+    r"(?: of| with)?|start over(?: with)?|start again with|from scratch|something (?:new|else|different))\b[,:]? ?"
 )
 REQUEST = re.compile(
     r"(?:please |can you |could you |i want you to )*(?:(?:paint|draw|show|give|make|create|generate)(?: me| us)? "
     r"(?:a|an|some|two|three|my|one)\b|(?:paint|draw|show|give|create|make) (?:me|us)\b|imagine\b|a (?:picture|photo"
-    r"|painting|drawing) of\b|(?:i want|i would like|i'd like|let me see|can i (?:see|have)) (?:to see )?(?:a|an|some|the"
-    r"|two|three|my)\b)"
+    r"|painting|drawing) of\b|(?:i want|i would like|i'd like|let me see|can i (?:see|have)) (?:to see )?(?:a|an|some"
+    r"|the|two|three|my)\b)"
 )
 
 _SEPARATOR = re.compile(r",? (?:and then|and also|and|but|then|also) |, ")

@@ -32,7 +32,8 @@ OPPOSITES = {
 }  # fmt: skip
 ADJECTIVES = GROUPED | {
     "beautiful", "pretty", "ugly", "nice", "simple", "shiny", "colourful", "colorful", "round", "square", "soft",
-    "spooky", "funny", "lonely", "broken", "empty", "elegant", "realistic", "wild", "calm", "furry", "fluffy", "striped",
+    "spooky", "funny", "lonely", "broken", "empty", "elegant", "realistic", "wild", "calm", "furry", "fluffy",
+    "striped",
 }  # fmt: skip
 ADJECTIVE_ENDINGS = ("ful", "ous", "ish", "ive", "less", "able", "tic", "y")
 # What people draw most: these words are nouns where the hearer lost their article ("make it castle").
@@ -74,7 +75,7 @@ def any_of(words: tuple[str, ...] | frozenset[str]) -> str:
 
 def comparatives() -> dict[str, str]:
     """Return "bigger" -> "big" for every short adjective that refining knows."""
-    found = {}
+    found: dict[str, str] = {}
     for word in ADJECTIVES:
         stem = word[:-1] if word.endswith(("e", "y")) else word
         doubled = word + word[-1]
