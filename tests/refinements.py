@@ -83,6 +83,8 @@ KNOWN = (  # sentence, last prompt, result
     ("take the tree away", SCENE, "a house on a green hill in the rain"),
     ("get rid of the umbrella", STREET, "A photograph of an old man in the street, highly detailed"),
     ("no tree please", SCENE, "a house on a green hill in the rain"),
+    ("remove the snow", "a white bird in the snow at night please", "a white bird at night"),
+    ("remove the clouds", SCENE, "a house and a tree on a green hill in the rain, without the clouds"),
     ("remove the dog", BOAT, "a red sailboat on the sea at sunset, without the dog"),
     ("replace the umbrella with a red hat", STREET,
      "A photograph of an old man with a red hat in the street, highly detailed"),

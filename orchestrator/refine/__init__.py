@@ -19,6 +19,7 @@ from orchestrator.refine.sentence import Clause
 
 __all__ = ["Again", "Amend", "New", "Reading", "Redo", "Undo", "refine"]
 
+_PLEASE_AT_END = re.compile(r",? please[.!]?$", re.IGNORECASE)
 _CHANGE_LIKE = re.compile(
     r"(?:make|turn|change|add|remove|put|move|replace|swap|take|give|without|with|now|less|more)\b|it\b"
 )
@@ -39,7 +40,7 @@ def refine(sentence: str, prompt: str) -> Reading:
         return New(prompt=grammar.plain(words)[new.end() :] or sentence)
     if grammar.REQUEST.match(words) and not clause.refers_back(words):
         return New(prompt=sentence)
-    change = _apply(words, prompt)
+    change = _apply(words, _PLEASE_AT_END.sub("", prompt))
     if change and change.prompt:
         return Amend(prompt=change.prompt, doubt=change.doubt)
     return New(prompt=sentence, doubt=_doubt(words))

@@ -130,11 +130,15 @@ def amount(text: str, *, more: bool) -> tuple[Aspect, str] | None:
 def without(prompt: str, text: str) -> str | None:
     """Return the prompt without a weather or another aspect; None for a word that is no aspect of it."""
     found = bare_phrase(text)
-    if found and found[0] is WEATHER and not _has_weather(prompt, found[1]):
-        return WEATHER.put(prompt, "under a clear sky") if found[1] in _CLEAR else prompt
-    if found and found[0].phrase.search(prompt):
-        return found[0].put(prompt, "")
-    return None
+    place = PLACE.phrase.search(prompt)
+    if place and place[0].lower().endswith(f" {text}"):
+        return PLACE.put(prompt, "")
+    if not found:
+        return None
+    if found[0] is not WEATHER or _has_weather(prompt, found[1]):
+        return found[0].put(prompt, "") if found[0].phrase.search(prompt) else None
+    clears = found[1] in _CLEAR and not WEATHER.phrase.search(prompt)
+    return WEATHER.put(prompt, "under a clear sky") if clears else None
 
 
 def _has_weather(prompt: str, phrase: str) -> bool:
