@@ -108,6 +108,9 @@ def _move(found: re.Match[str], prompt: str) -> Change | None:
     if not noun:
         return Change(prompt=editing.add(prompt, f"with {thing} {where}"))
     change = fragment.apply(where, prompt, opened=False)
+    unknown = re.fullmatch(r"(?:in)?to (.+)", where) if change.left else None
+    if unknown:
+        return Change(prompt=editing.set_place(prompt, f"in {unknown[1]}"))
     return Change(prompt=editing.add(prompt, where)) if change.left else change
 
 

@@ -83,8 +83,6 @@ def _whole(text: str, prompt: str) -> str | None:
     place = aspects.place_phrase(plain) if plain != text else ""
     if place:
         return PLACE.put(prompt, place)
-    if re.fullmatch(r"(?:to|into) (?:the )?(?!an?\b)[\w -]+", text) and len(text.split()) < 4:
-        return editing.set_place(prompt, f"in {plain}")
     if PREPOSITION.match(text) and editing.is_place(text) and len(text.split()) < 5:
         return editing.set_place(prompt, text)
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from orchestrator.refine.aspects import ASPECTS
 from orchestrator.refine.words import (
@@ -53,19 +54,20 @@ def set_subject(prompt: str, phrase: str) -> str:
 
 def find_noun(prompt: str, noun: str) -> Span | None:
     """Return where a noun is in the prompt, also "boat" in "sailboat"; None if it is not there."""
-    head = noun.rsplit(maxsplit=1)[-1] if noun.split() else ""
-    if (DETERMINER.fullmatch(head) and head not in GENERIC) or PREPOSITION.fullmatch(head):
-        return None
+    head = noun.rpartition(" ")[2]
+    begin, end = subject(prompt)
     if head in GENERIC:
-        begin, end = subject(prompt)
         end = prompt.find(" and ", begin, end) if " and " in prompt[begin:end] else end
         words = list(_WORD.finditer(prompt, begin, end))
         return words[-1].span() if words else None
+    if not head or DETERMINER.fullmatch(head) or PREPOSITION.fullmatch(head):
+        return None
+    words = list(_WORD.finditer(prompt, begin))
     for wanted in dict.fromkeys((head, SYNONYMS.get(head, head))):
-        found = [match.span() for match in _WORD.finditer(prompt) if _same(match[0].lower(), wanted)]
-        ends = [match.span() for match in _WORD.finditer(prompt) if _ends(match[0].lower(), wanted)]
-        if found or ends:
-            return (found or ends)[0]
+        for matches in (_same, _ends):
+            found = next((word.span() for word in words if matches(word[0].lower(), wanted)), None)
+            if found:
+                return found
     return None
 
 
@@ -195,7 +197,7 @@ def _pieces(prompt: str, begin: int) -> Iterator[Span]:
     for match in _PIECE.finditer(prompt, begin):
         if not starts or prompt[starts[-1] : match.start()].strip() != ",":
             starts.append(match.start())
-    yield from zip(starts, [*starts[1:], len(prompt)], strict=True)
+    yield from pairwise([*starts, len(prompt)])
 
 
 def _without_conjunct(prompt: str, span: Span, noun: Span) -> str:

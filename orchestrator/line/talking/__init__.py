@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from orchestrator import events, record
-from orchestrator.errors import AudioToImageError
+from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery
 from orchestrator.line import pipeline
@@ -22,10 +22,11 @@ from orchestrator.line.order import Order, Prompt, find_source, make_order, make
 from orchestrator.line.talking.ahead import QUICK, Ahead
 from orchestrator.line.talking.history import History, Made, Plan, history_of
 from orchestrator.line.talking.rehearing import Rehearing
+from orchestrator.picture import read_png
 from orchestrator.refine import Again, Amend, New, Reading, Redo, Undo, refine
 from orchestrator.sound import Samples
 
-__all__ = ["Confirm", "History", "Made", "Plan", "Talk", "history_of"]
+__all__ = ["Confirm", "History", "Made", "Plan", "Talk", "history_of", "refining"]
 
 INFINITE = float("inf")
 Confirm = Callable[[str], str]  # returns a prompt as the person wants it; raises Cancelled where they refuse
@@ -166,7 +167,9 @@ class Talk:
         if plan is None:
             yield from self.undo() if isinstance(reading, Undo) else self.redo()
             return
-        if isinstance(reading, Amend | New) and reading.note:
+        last = self.history.last
+        about_last = isinstance(reading, New) and last is not None and plan.image == str(last.kept.path)
+        if isinstance(reading, Amend | New) and reading.note and not about_last:
             yield events.Note(text=reading.note)
         if plan.prompt.text != prompt.text:
             yield events.Note(text=f"now:    {plan.prompt.text}")
@@ -188,6 +191,18 @@ def _show(made: Made | None, what: str, otherwise: str) -> Iterator[Event]:
         return
     yield events.Note(text=f"{what} {made.kept.recipe.prompt}")
     yield made.kept
+
+
+def refining(line: Line, prompt: Prompt, image: str) -> Iterator[Event]:
+    """Paint what a sentence makes of one picture, named by its file or its id."""
+    path = Gallery(line.settings.gallery).find_source(image).path
+    recipe = read_png(path)
+    if not recipe:
+        raise Misuse(f"{image} has no recipe with words to change", "leave --refine out to paint from its pixels")
+    talk = Talk(line, history=history_of(events.Kept(id=recipe.id, path=path, recipe=recipe)))
+    if isinstance(talk.read(prompt), Undo | Redo):
+        raise Misuse(f'"{prompt.text}" needs a conversation', "audio-to-image talk")
+    yield from talk.paint(prompt)
 
 
 @contextmanager
