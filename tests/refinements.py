@@ -11,7 +11,7 @@ SCENE = "a house and a tree on a green hill in the rain"
 STREET = "A photograph of an old man with a purple umbrella in the street, highly detailed"
 
 KNOWN = (  # sentence, last prompt, result
-    # What the issue of refining asks for.
+    # The commonest ways.
     ("make it a blue castle at night", BOAT, "a blue castle on the sea at night"),
     ("now a green house", BOAT, "a green house on the sea at sunset"),
     ("the same but with a purple car", BOAT, "a red sailboat on the sea at sunset, with a purple car"),
@@ -55,7 +55,7 @@ KNOWN = (  # sentence, last prompt, result
     ("less rain", SCENE, "a house and a tree on a green hill in light rain"),
     ("more clouds", LIGHTHOUSE, "please paint a small lighthouse by the sea at noon with many clouds, with a tree"),
     # Time, weather, place and side.
-    ("at night", STREET, "A photograph of an old man with a purple umbrella in the street, highly detailed at night"),
+    ("at night", STREET, "A photograph of an old man with a purple umbrella in the street at night, highly detailed"),
     ("make it a rainy night", BOAT, "a red sailboat on the sea at night in the rain"),
     ("and now at dawn", BOAT, "a red sailboat on the sea at dawn"),
     ("turn day into night", LIGHTHOUSE, "please paint a small lighthouse by the sea at night with clouds, with a tree"),
@@ -106,6 +106,38 @@ KNOWN = (  # sentence, last prompt, result
     ("turn it in to castle", BOAT, "a castle on the sea at sunset"),
     ("turn it to blue", BOAT, "a blue sailboat on the sea at sunset"),
     ("same but purple", BOAT, "a purple sailboat on the sea at sunset"),
+    # Sentences that were tried while the grammar was written.
+    ("make the sky pink", BOAT, "a red sailboat on the sea at sunset, with a pink sky"),
+    ("make the sea calm", BOAT, "a red sailboat on the calm sea at sunset"),
+    ("add a few clouds", BOAT, "a red sailboat on the sea at sunset with a few clouds"),
+    ("i don't like the red", BOAT, "a sailboat on the sea at sunset"),
+    ("make it a bit more red", BOAT, "a bright red sailboat on the sea at sunset"),
+    ("make the sailboat red and white", BOAT, "a red and white sailboat on the sea at sunset"),
+    ("make it a tiny bit smaller", BOAT, "a small red sailboat on the sea at sunset"),
+    ("make it winter", BOAT, "a red sailboat on the sea at sunset in winter"),
+    ("now on mars", BOAT, "a red sailboat on mars at sunset"),
+    ("no not red, blue", BOAT, "a blue sailboat on the sea at sunset"),
+    ("put a flag on the boat", BOAT, "a red sailboat on the sea at sunset, with a flag on the boat"),
+    ("give the boat a blue sail", BOAT, "a red sailboat on the sea at sunset, with a blue sail"),
+    ("can the boat be green", BOAT, "a green sailboat on the sea at sunset"),
+    ("what if the boat was green", BOAT, "a green sailboat on the sea at sunset"),
+    ("try it in green", BOAT, "a green sailboat on the sea at sunset"),
+    ("remove everything except the boat", BOAT, "a red sailboat"),
+    ("keep the boat but make it night", BOAT, "a red sailboat on the sea at night"),
+    ("make it night with a moon", BOAT, "a red sailboat on the sea at night, with a moon"),
+    ("make it stormy with lightning", BOAT, "a red sailboat on the sea at sunset in a storm, with lightning"),
+    ("ok now the same thing in the desert with a cat", BOAT, "a red sailboat in the desert at sunset, with a cat"),
+    ("the same scene but with a castle", BOAT, "a red sailboat on the sea at sunset, with a castle"),
+    ("the same boat at night", BOAT, "a red sailboat on the sea at night"),
+    ("make night", BOAT, "a red sailboat on the sea at night"),
+    ("make its night", BOAT, "a red sailboat on the sea at night"),
+    ("mike it night", BOAT, "a red sailboat on the sea at night"),
+    ("the same but blew", BOAT, "a blue sailboat on the sea at sunset"),
+    ("make him younger", STREET,
+     "A photograph of a young man with a purple umbrella in the street, highly detailed"),
+    ("under a full moon a wolf howls", BOAT, "new"),
+    ("a storm", BOAT, "new"),
+    ("let's go to the moon", BOAT, "new"),
     # A style is added.
     ("in the style of van gogh", BOAT, "a red sailboat on the sea at sunset, in the style of van gogh"),
     ("make it look like an oil painting", BOAT, "a red sailboat on the sea at sunset, like an oil painting"),

@@ -14,7 +14,7 @@ from orchestrator.refine import Amend, New, Reading, refine
 
 pytestmark = pytest.mark.quick
 
-HELD_OUT_UNDERSTOOD = 62  # of 66: measured once the code was written, not tuned to
+HELD_OUT_UNDERSTOOD = 63  # of 66, measured; 62 at the first run; the code is not tuned to them
 
 
 def result(reading: Reading) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from orchestrator.refine.words import any_of, squeeze
+from orchestrator.refine.words import PREPOSITION, any_of, squeeze
 
 MUCH = "heavy |thick |many |more |lots of |a lot of "
 LITTLE = "light |few |fewer |some |a few |thin "
@@ -30,8 +30,12 @@ class Aspect:
 
 def add_phrase(prompt: str, phrase: str) -> str:
     """Add a phrase at the end, but before things that were added after a comma."""
-    begin = re.search(r", with(?:out)? ", prompt)
-    end = begin.start() if begin else len(prompt)
+    comma = prompt.find(",")
+    end = len(prompt)
+    if comma >= 0 and PREPOSITION.search(prompt, 0, comma):  # "a man in the street, highly detailed"
+        end = comma
+    elif added := re.search(r", with(?:out)? ", prompt):
+        end = added.start()
     return squeeze(f"{prompt[:end].rstrip(' .')} {phrase}{prompt[end:]}")
 
 
@@ -84,13 +88,22 @@ PLACE = _aspect(
     r"|on (?:the moon|mars)|under ?water",
     {"underwater": "underwater", "outer space": "in space"},
 )
+SEASON = _aspect(
+    "season",
+    r"(?:in|during) (?:the )?(?:winter|spring|summer|autumn|fall)(?: ?time)?",
+    {
+        f"{word}{end}": f"in {word}"
+        for word in ("winter", "spring", "summer", "autumn")
+        for end in ("", " time", "time")
+    },
+)
 SIDE = _aspect(
     "side",
     r"(?:on|to|at|in) the (?:far )?(?:left|right|middle|center|centre)(?! of)(?: side)?",
     {"left": "on the left", "right": "on the right", "middle": "in the middle"}
     | dict.fromkeys(("center", "centre", "centered", "centred"), "in the middle"),
 )
-ASPECTS = (WEATHER, TIME, PLACE, SIDE)
+ASPECTS = (WEATHER, TIME, SEASON, PLACE, SIDE)
 
 _CLEAR = frozenset({"in the rain", "with clouds", "with falling snow", "in the fog", "in the mist", "in a storm"})
 _AMOUNTS = {  # a bare word's phrase -> the same weather with less of it, and with more

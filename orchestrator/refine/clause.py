@@ -1,37 +1,20 @@
-"""Apply one clause, such as "remove the boat" or "make it night", to a prompt."""
+"""Apply one clause, such as "remove the boat" or "make the boat blue", to a prompt."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-from orchestrator.refine import aspects, fragment
-from orchestrator.refine import prompt as editing
-from orchestrator.refine.aspects import TIME, WEATHER
+from orchestrator.refine import changes
 from orchestrator.refine.fragment import Change
-from orchestrator.refine.words import (
-    ADJECTIVES,
-    DETERMINER,
-    NOUNS,
-    PREPOSITION,
-    STYLE,
-    adjective,
-    squeeze,
-    with_article,
-)
+from orchestrator.refine.words import DETERMINER, PREPOSITION
 
 Rule = Callable[[re.Match[str], str], Change | None]
-_THE = re.compile(r"^(?:(?:all|any|the|that|this|these|those|its|of|a|an|some|my) )+")
-_LOOKS = re.compile(r"^(?:(?:should|has to|must|needs to|could|can) )?(?:be|look|is|are|into|in ?to|to be|to)\b ?")
-_PROPERTY = re.compile(
-    r"(?:the |its )?(?:colou?r|time(?: of day)?|weather|place|location|background|setting|scene|sky|size|season|subject"
-    r"|scenery|landscape)(?: of (?:it|the (?:picture|image|scene)))?"
-)
 
 
 def refers_back(words: str) -> bool:
     """Return whether a request such as "draw a tree next to it" is about the last picture."""
-    return bool(re.search(r"\b(?:to|behind|beside|on|in front of|under|over|near|above|around) it$", words))
+    return bool(re.search(rf"\b{_NEXT_TO_IT}$", words))
 
 
 def apply(clause: str, prompt: str) -> Change | None:
@@ -44,203 +27,43 @@ def apply(clause: str, prompt: str) -> Change | None:
     return None
 
 
-def _remove(found: re.Match[str], prompt: str) -> Change | None:
-    doubts = []
-    soft = found[0].startswith(("no ", "not "))
-    for each in re.split(r" and | or |, ", found["x"]):
-        thing = _THE.sub("", each)
-        if soft and not _mentions(prompt, thing):
-            return None
-        changed = _without(prompt, thing)
-        if changed is None:
-            doubts.append(f'there is no "{thing}" in "{prompt}"')
-            changed = editing.add(prompt, f"without {each}")
-        prompt = changed
-    return Change(prompt=prompt, doubt="; ".join(doubts)) if prompt else None
-
-
-def _mentions(prompt: str, thing: str) -> bool:
-    """Return whether a thing that "no" precedes can be removed: "no clouds", but not "no purple"."""
-    found = aspects.bare_phrase(thing)
-    if found:
-        return found[0] is WEATHER or bool(found[0].phrase.search(prompt) and thing in prompt.lower())
-    return editing.has_adjective(prompt, thing) or editing.find_noun(prompt, thing) is not None
-
-
-def _without(prompt: str, thing: str) -> str | None:
-    """Return the prompt without a thing; None where the prompt does not have it, '' where nothing would be left."""
-    changed = aspects.without(prompt, thing)
-    if changed is None and (adjective(thing) or thing in ("colour", "color", "colours", "colors")):
-        changed = editing.drop_adjective(prompt, thing)
-    if changed is None:
-        noun = editing.find_noun(prompt, thing) if thing and not adjective(thing) else None
-        changed = editing.remove_noun(prompt, noun) if noun else None
-    return changed
-
-
-def _add(found: re.Match[str], prompt: str) -> Change | None:
-    thing = found["x"]
-    if found[0].startswith("with ") and WEATHER.phrase.fullmatch(f"with {thing}"):
-        return Change(prompt=WEATHER.put(prompt, f"with {thing}"))
-    more = re.fullmatch(r"(?:some )?(more|less|fewer) ([\w-]+)", thing)
-    weather = aspects.amount(more[2], more=more[1] == "more") if more else None
-    bare = weather or aspects.bare_phrase(re.sub(r"^(?:more|(?:a )?(?:little|bit of|lot of|lots of)) ", "", thing))
-    if bare:
-        return Change(prompt=bare[0].put(prompt, bare[1]))
-    if adjective(_THE.sub("", thing)):
-        return Change(prompt=editing.set_adjective(prompt, adjective(_THE.sub("", thing))))
-    time = TIME.phrase.search(thing)
-    if time:
-        prompt = TIME.put(prompt, time[0])
-        thing = squeeze(f"{thing[: time.start()]} {thing[time.end() :]}")
-    return Change(prompt=editing.add(prompt, f"with {with_article(thing)}")) if thing else Change(prompt=prompt)
-
-
-def _and(found: re.Match[str], prompt: str) -> Change | None:
-    """Add what follows "and", and what a hearer wrote "at a moon" for."""
-    noun = found["x"].split()[-1]
-    return None if found[0].startswith("at ") and (noun not in NOUNS or noun in "castle city") else _add(found, prompt)
-
-
-def _move(found: re.Match[str], prompt: str) -> Change | None:
-    thing, where = found["x"] or "it", re.sub(r"^(?:further |more )?(?:over |back )?", "", found["pp"])
-    noun = editing.find_noun(prompt, _THE.sub("", thing))
-    if not noun:
-        return Change(prompt=editing.add(prompt, f"with {thing} {where}"))
-    change = fragment.apply(where, prompt, opened=False)
-    unknown = re.fullmatch(r"(?:in)?to (.+)", where) if change.left else None
-    if unknown:
-        return Change(prompt=editing.set_place(prompt, f"in {unknown[1]}"))
-    return Change(prompt=editing.add(prompt, where)) if change.left else change
-
-
-def _replace(found: re.Match[str], prompt: str) -> Change | None:
-    old, new = _THE.sub("", found["x"]), re.sub(r"^(?:be|look) ", "", found["y"])
-    if _PROPERTY.fullmatch(old):
-        place = aspects.place_phrase(new)
-        change = fragment.apply(place or new, prompt, opened=True)
-        return Change(prompt=editing.add(prompt, change.left)) if change.left else change
-    of = re.fullmatch(r"colou?r of (?:the )?(.+)", old)
-    noun = editing.find_noun(prompt, of[1] if of else old)
-    plain = adjective(_THE.sub("", new))
-    if plain and (noun or adjective(old)):
-        return Change(prompt=editing.set_adjective(prompt, plain, noun if not adjective(old) else None))
-    bare = aspects.bare_phrase(new)
-    if bare and aspects.bare_phrase(old):
-        return Change(prompt=bare[0].put(prompt, bare[1]))
-    if noun:
-        return Change(prompt=editing.replace_noun(prompt, noun, with_article(new)))
-    return Change(prompt=editing.set_subject(prompt, with_article(new)), doubt=f'there is no "{old}" in "{prompt}"')
-
-
-def _target(found: re.Match[str], prompt: str) -> Change | None:
-    """Change one noun: "make the boat blue", "the boat should be bigger"."""
-    words = found["x"].split()
-    end = _end_of_noun(words, prompt)
-    rest = _LOOKS.sub("", " ".join(words[end:]))
-    rest = re.sub(r"^(?:a bit|a little|much|very|more|really) ", "", rest)
-    noun = editing.find_noun(prompt, words[end - 1]) if end else None
-    firm = found["verb"] is not None
-    coloured = all(map(adjective, rest.split()))
-    if not rest or not end or not (noun or (firm and coloured)):
-        return None
-    if not noun:
-        name = " ".join(words[:end])
-        thing = with_article(f"{rest} {name}")
-        return Change(prompt=editing.add(prompt, f"with {thing}"), doubt=f'there is no "{name}" in "{prompt}"')
-    return _change_noun(rest, prompt, noun, words[end - 1], firm=firm)
-
-
-def _change_noun(rest: str, prompt: str, noun: editing.Span, name: str, *, firm: bool) -> Change | None:
-    words = [each for each in rest.split() if each not in ("and", "a", "bit", "but", "also", "much")]
-    plain = [adjective(each) for each in words]
-    less = re.fullmatch(r"(?:less|not so|not as|too) ([\w-]+)", rest)
-    if all(plain):
-        for each in plain:
-            prompt = editing.set_adjective(prompt, each, editing.find_noun(prompt, name) or noun)
-        return Change(prompt=prompt)
-    if firm and DETERMINER.match(rest):
-        return Change(prompt=editing.replace_noun(prompt, noun, rest))
-    if less or PREPOSITION.match(rest) or aspects.bare_phrase(rest):
-        change = fragment.apply(rest, prompt, opened=False)
-        return Change(prompt=editing.add(prompt, change.left)) if change.left else change
-    if firm and len(words) == 1 and words[0] in NOUNS:
-        return Change(prompt=editing.replace_noun(prompt, noun, with_article(words[0])))
-    return Change(prompt=editing.add(prompt, f"the {name} {rest}")) if firm else None
-
-
-def _end_of_noun(words: list[str], prompt: str) -> int:
-    """Return how many of the words name the noun: 2 of "red sailboat blue"."""
-    end = 0
-    for number, word in enumerate(words[:4], 1):
-        if word not in ADJECTIVES and editing.find_noun(prompt, word) and not PREPOSITION.fullmatch(word):
-            end = number
-        elif end:
-            return end
-    if end:
-        return end
-    stops = (n for n, word in enumerate(words) if n and (adjective(word) or PREPOSITION.match(word) or word == "be"))
-    return next(stops, 0)
-
-
-def _style(found: re.Match[str], prompt: str) -> Change | None:
-    return Change(prompt=editing.add(prompt, found[0])) if STYLE.search(found[0]) else None
-
-
-def _rule(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
-
-
 _TAIL = (
     r"(?: too| as well| also| again|(?<!next) to it| in it| there"
     r"| (?:to|in|into|from) (?:the )?(?:picture|image|scene))*"
 )
-_RULES: tuple[tuple[re.Pattern[str], Rule], ...] = (
-    (_rule(r"(?:the )?(?P<y>.+) (?:instead of|rather than) (?P<x>.+)"), _replace),
-    (_rule(r"instead of (?:the |a |an )?(?P<x>.+?),? (?P<y>(?:a|an|the) .+)"), _replace),
-    (_rule(r"not (?P<x>.+?),? but (?P<y>.+)"), _replace),
-    (
-        _rule(
-            r"(?:replace|swap|exchange|substitute|switch|change|turn|transform|convert) (?!it\b|that\b|this\b)"
-            r"(?P<x>.+?) (?:out )?(?:with|for|by|in to|to|into) (?P<y>.+)"
-        ),
-        _replace,
-    ),
-    (_rule(rf"(?:take|leave|cut) (?P<x>.+?) (?:away|out|off){_TAIL}"), _remove),
-    (
-        _rule(
-            r"(?:remove|delete|drop|lose|erase|omit|hide|ditch|get rid of|take (?:away|out|off)|leave (?:out|off)"
-            r"|do away with|without|with no|with less|no more|no|not|minus|(?:i )?(?:don't|do not) want"
-            rf"|there (?:should be|is|are) no) (?P<x>.+?){_TAIL}"
-        ),
-        _remove,
-    ),
-    (
-        _rule(
-            r"(?:put|move|place|set|shift|bring|take|send) (?:it|that|this|them|(?P<x>(?:the|my) [\w-]+(?: [\w-]+)?)) "
-            rf"(?P<pp>(?:(?:further|more|over|back) )*(?:{PREPOSITION.pattern}|left|right|underwater).*)"
-        ),
-        _move,
-    ),
-    (
-        _rule(
-            r"(?:add|include|insert|throw in|put in|draw in|paint in|give (?:it|him|her|them)|plus|also(?: with| add)?"
-            rf"|and (?:also )?with|together with|along with|with(?: also)?) (?P<x>.+?){_TAIL}"
-        ),
-        _add,
-    ),
-    (_rule(rf"(?:put|place|stick) (?P<x>{DETERMINER.pattern}.+?){_TAIL}"), _add),
-    (
-        _rule(r"(?:draw|paint) (?P<x>(?:a|an|some) .+ (?:to|behind|beside|on|in front of|under|over|near|above) it)"),
-        _add,
-    ),
-    (_rule(rf"(?:and|at) (?:also )?(?P<x>(?:a|an|the|some|two|three|another) .+?){_TAIL}"), _and),
-    (
-        _rule(
-            r"(?P<verb>make|making|paint|colou?r|turn|have|get|dye|let|change) (?:the|that|its|my|his|her)? ?(?P<x>.+)"
-        ),
-        _target,
-    ),
-    (_rule(r"(?P<verb>\0)?(?:the|its) (?P<x>.+)"), _target),
-    (_rule(r"(?:as|in|like) .+"), _style),
+_REMOVE = (
+    r"(?:remove|delete|drop|lose|erase|omit|hide|ditch|get rid of|take (?:away|out|off)|leave (?:out|off)|do away with"
+    r"|without|with no|with less|no more|no|not|minus|(?:i )?(?:don't|do not) (?:want|like)"
+    r"|there (?:should be|is|are) no)"
 )
+_ADD = (
+    r"(?:add|include|insert|throw in|put in|draw in|paint in|give (?:it|him|her|them|the [\w-]+)|plus"
+    r"|also(?: with| add)?|and (?:also )?with|together with|along with|with(?: also)?)"
+)
+_MOVE = r"(?:put|move|place|set|shift|bring|take|send) (?:it|that|this|them|(?P<x>(?:the|my) [\w-]+(?: [\w-]+)?))"
+_WHERE = rf"(?P<pp>(?:(?:further|more|over|back) )*(?:{PREPOSITION.pattern}|left|right|underwater).*)"
+_REPLACE = r"(?:replace|swap|exchange|substitute|switch|change|turn|transform|convert) (?!it\b|that\b|this\b)"
+_ALL_BUT = r"(?:remove|delete|drop|lose) everything (?:but|except(?: for)?) "
+_NEXT_TO_IT = r"(?:to|behind|beside|on|in front of|under|over|near|above) it"
+_PATTERNS: tuple[tuple[str, Rule], ...] = (
+    (rf"(?P<only>{_ALL_BUT}|(?:keep |show )?only |nothing but )(?P<x>the [\w -]+)", changes.keep),
+    (r"(?P<only>\0)?(?:keep|leave) (?:the )?(?P<x>[\w -]+?)(?: (?:as it is|the same|in))?", changes.keep),
+    (r"(?:the )?(?P<y>.+) (?:instead of|rather than) (?P<x>.+)", changes.replace_thing),
+    (r"instead of (?:the |a |an )?(?P<x>.+?),? (?P<y>(?:a|an|the) .+)", changes.replace_thing),
+    (r"not (?P<x>.+?)(?:,? but|,) (?P<y>.+)", changes.replace_thing),
+    (rf"{_REPLACE}(?P<x>.+?) (?:out )?(?:with|for|by|in to|to|into) (?P<y>.+)", changes.replace_thing),
+    (rf"(?:take|leave|cut) (?P<x>.+?) (?:away|out|off){_TAIL}", changes.remove),
+    (rf"{_REMOVE} (?P<x>.+?){_TAIL}", changes.remove),
+    (rf"{_MOVE} {_WHERE}", changes.move),
+    (rf"{_ADD} (?P<x>.+?){_TAIL}", changes.add),
+    (rf"(?:put|place|stick) (?P<x>{DETERMINER.pattern}.+?){_TAIL}", changes.add),
+    (rf"(?:draw|paint) (?P<x>(?:a|an|some) .+ {_NEXT_TO_IT})", changes.add),
+    (rf"(?:and|at) (?:also )?(?P<x>(?:a|an|the|some|two|three|another) .+?){_TAIL}", changes.also),
+    (
+        r"(?P<verb>make|making|paint|colou?r|turn|have|get|dye|let|change) (?:the|that|its|my|his|her)? ?(?P<x>.+)",
+        changes.change_noun,
+    ),
+    (r"(?P<verb>\0)?(?:the|its) (?P<x>.+)", changes.change_noun),
+    (r"(?:as|in|like) .+", changes.style),
+)
+_RULES = tuple((re.compile(pattern), rule) for pattern, rule in _PATTERNS)

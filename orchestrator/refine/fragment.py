@@ -30,7 +30,7 @@ _LINKS = frozenset({
 _DEGREE = re.compile(
     r"\b(?:(less|fewer|too|not (?:so|as|that|quite so|quite as)(?: much)?)|(more))\b (?:much |many |of )?([\w-]+)\b"
 )
-_SLIGHTLY = re.compile(r"\b(?:a )?(?:little bit|little|bit|lot|tad|touch) (?=\w+er\b|more\b|less\b)")
+_SLIGHTLY = re.compile(r"\b(?:a )?(?:tiny bit|little bit|little|bit|lot|tad|touch) (?=\w+er\b|more\b|less\b)")
 _COLOURED_ONE = re.compile(r"(?:a|an|the|in) ((?:[\w-]+ )*?[\w-]+)(?: (?:one|colou?r|shade))?")
 _TO = re.compile(r"^(?:in)?to (?=\S)")
 
@@ -46,7 +46,7 @@ class Change:
 
 def apply(text: str, prompt: str, *, opened: bool) -> Change:
     """Apply words that follow "make it" or "now"; `opened` says whether such words were there."""
-    text = _correct(text)
+    text = HOMOPHONES.get(text, _SLIGHTLY.sub("", text))
     whole = _whole(text, prompt) if opened or not DETERMINER.match(text) else None
     if whole is not None:
         return Change(prompt=whole)
@@ -61,7 +61,9 @@ def apply(text: str, prompt: str, *, opened: bool) -> Change:
     coloured = _adjectives_of_one(text)
     if not coloured and STYLE.search(text) and not re.fullmatch(COLOUR, text):
         return Change(prompt=editing.add(prompt, text)) if opened else Change(prompt=prompt, left=text)
-    if not coloured and opened and DETERMINER.match(text):
+    if not coloured and not opened and DETERMINER.match(text):
+        return Change(prompt=prompt, left=text)
+    if not coloured and opened and DETERMINER.match(text) and not text.endswith(("color", "colour")):
         return Change(prompt=_new_subject(prompt, text))
     return _words(coloured or text, prompt, opened=opened)
 
@@ -98,7 +100,7 @@ def _new_subject(prompt: str, text: str) -> str:
 
 def _words(text: str, prompt: str, *, opened: bool) -> Change:
     """Apply single words: adjectives, comparatives, and words such as "night"."""
-    changed, rest = _degrees(_SLIGHTLY.sub("", text), prompt)
+    changed, rest = _degrees(text, prompt)
     together = re.match(rf"(?:{COLOUR})$", rest)
     words = [rest] if together else rest.split()
     left: list[str] = []
@@ -113,7 +115,10 @@ def _words(text: str, prompt: str, *, opened: bool) -> Change:
             left.append(word)
     if not left:
         return Change(prompt=changed)
-    if opened and left[-1] in NOUNS | {f"{each}s" for each in NOUNS} and words[-1] == left[-1]:
+    named = rest if PREPOSITION.match(rest) else ""
+    if opened and not named and left == [rest] and editing.find_noun(prompt, rest):
+        return Change(prompt=changed)  # "the same boat at night"
+    if opened and not named and left[-1] in NOUNS | {f"{each}s" for each in NOUNS} and words[-1] == left[-1]:
         return Change(prompt=editing.set_subject(prompt, with_article(rest)))
     return Change(prompt=prompt, left=text)
 
@@ -146,15 +151,10 @@ def _degree(prompt: str, word: str, *, more: bool) -> str | None:
 def _adjectives_of_one(text: str) -> str:
     """Return the adjectives of "a pink one", "in blue", "a bit bigger"; '' for another phrase."""
     found = _COLOURED_ONE.fullmatch(text)
-    words = [each for each in found[1].split() if each not in _LINKS] if found else []
+    words = [each for each in found[1].split() if each == "more" or each not in _LINKS] if found else []
     ends = re.search(r" (?:one|colou?r|shade)$", text) or text.startswith(("in ", "a bit ", "a little ", "a lot "))
     last = bool(words) and (words[-1] in text.split()[-2:])
     return " ".join(words) if found and ends and last and all(map(adjective, words)) else ""
-
-
-def _correct(text: str) -> str:
-    """Correct words that a hearer confuses, where nothing else is meant."""
-    return HOMOPHONES.get(text, text)
 
 
 def _side(phrase: str) -> str:

@@ -10,7 +10,7 @@ from orchestrator.refine.words import COLOURS, COMPARATIVES, SIZES, any_of
 
 MOST_WORDS = 60  # a longer sentence describes a picture
 _STOPS = '.,!?…:;"“”()'
-_IT = r"(?:it|that|this|them|everything|the (?:whole )?(?:picture|image|scene|painting|thing|lot))"
+_IT = r"(?:it|that|this|them|him|her|everything|the (?:whole )?(?:picture|image|scene|painting|thing|lot))"
 _VERBS = (
     "make|making|makes|made|paint|draw|turn|turned|change|add|include|remove|delete|drop|lose|erase|put|move|place|"
     "replace|swap|take|get rid|leave|give|keep|without|with|no|not|set|shift"
@@ -20,19 +20,22 @@ _FILLER = re.compile(
     r"(?:okay|ok|well|so|oh|ah|yeah|yes|yep|alright|all right|great|cool|nice|perfect|hey|hi|hello|please|just|"
     r"actually|maybe|perhaps|sorry|wait|hold on|i think|i mean|you know|then|and then|oops|"
     r"and(?! (?:a|an|the|some|two|three|another|also|with)\b)|"
-    r"no(?=,| (?:no|wait|sorry|i|it|that|make|paint|turn|change|put|add|in|on|at|the)\b))\b,? ?"
+    r"no(?=,| (?:no|not|wait|sorry|i|it|that|make|paint|turn|change|put|add|in|on|at|the)\b))\b,? ?"
 )
 _POLITE = re.compile(
     r"(?:(?:can|could|would|will) (?:you|we|i)|i(?:'d| would) (?:like|love|prefer)|i want|i need|let's|lets|let us|"
-    r"try|why (?:don't|not) (?:you|we)|you (?:can|could|should)|is it possible|go ahead(?: and)?|(?:do|would) you mind)"
+    r"what if(?= the\b)|(?:can|could)(?= (?:the|it)\b)|try|why (?:don't|not) (?:you|we)|you (?:can|could|should)"
+    r"|is it possible|go ahead(?: and)?|(?:do|would) you mind)"
     r"(?: you)?(?: please)?(?: just)?(?: to(?= \w))?\b,? ?"
 )
 _FIRM = re.compile(
-    rf"(?:(?:make|makes|made|making|mate|paint|draw|colou?r) {_IT}(?: all)?(?: to)?(?: be| look)?"
-    r"|(?:make it is|make it's|make it it's|make at(?= (?!a\b|an\b|the\b)))"
-    rf"|turn(?:ed)? (?:{_IT} )?(?:in ?to|to)|turn {_IT}|(?:change|transform|convert) {_IT}(?: to| into| so(?: that)?)?"
+    rf"(?:(?:make|makes|made|making|mate|mike|paint|draw|do|colou?r) {_IT}(?: all)?(?: to)?(?: be| look)?"
+    r"|(?:make at(?= (?!a\b|an\b|the\b)))"
+    rf"|turn(?:ed)? (?:{_IT} )?(?:in ?to|to)|turn {_IT}|(?:change|transform|convert) {_IT}"
+    r"(?: to| into| so(?: that)?)?"
     rf"|change (?:in ?to|to)|(?:have|get|see|let) {_IT}(?: be)?|(?:do |paint |keep |draw )?(?:it |the )?same"
-    r"(?: (?:thing|picture|image|one|again|as before))*,?(?: (?:but|only|just|except))?(?: (?:make it|in(?= \w+ ?$)))?"
+    r"(?: (?:thing|picture|image|one|scene|again|as before))*,?(?: (?:but|only|just|except))?"
+    r"(?: (?:make it|in(?= \w+ ?$)))?"
     r"|(?:keep|leave) (?:it|everything)(?: the same)?,? but|it (?:should|has to|must|needs to|could) (?:be|have)"
     r"|i (?:said|meant|mean)|what if it (?:was|were|is)|let it(?: be)?)\b,? ?"
 )
@@ -40,6 +43,7 @@ _SOFT = re.compile(
     r"(?:now,? (?:it's|it is|it)|it's|it is|now|and now|this time|but|next|how about|what about|instead|rather"
     r"|i(?:'d| would) rather(?: have| see)?|have|see|like (?:that|this|before)(?: but)?|as before but)\b,? ?"
 )
+_SLIP = re.compile(r"make (?:it's |its |it is |at |a )?")  # "make night", "make it's night"
 _IT_AFTER = re.compile(r"(?:it|that|this)(?: to)?(?: be)?\b ?")  # "i want it to be"
 _END = re.compile(
     r"(?:,? (?:please|thanks|thank you|instead|for me|if you can|this time|now|okay|ok|alright|maybe|i think"
@@ -72,7 +76,7 @@ REQUEST = re.compile(
     r"(?:please |can you |could you |i want you to )*(?:(?:paint|draw|show|give|make|create|generate)(?: me| us)? "
     r"(?:a|an|some|two|three|my|one)\b|(?:paint|draw|show|give|create|make) (?:me|us)\b|imagine\b|a (?:picture|photo"
     r"|painting|drawing) of\b|(?:i want|i would like|i'd like|let me see|can i (?:see|have)) (?:to see )?(?:a|an|some"
-    r"|the|two|three|my)\b)"
+    r"|two|three|my)\b)"
 )
 
 _SEPARATOR = re.compile(r",? (?:and then|and also|and|but|then|also) |, ")
@@ -124,7 +128,10 @@ def open_clause(text: str) -> Clause:
         filled = _cut(_FILLER, text) if not firm else text
         polite = _cut(_POLITE, filled)
         text = polite
-        if polite != filled and _IT_AFTER.match(polite):
+        slip = _SLIP.match(text)
+        if slip and _WORDS_ONLY.fullmatch(text, slip.end()):
+            text, firm = text[slip.end() :], True
+        elif polite != filled and _IT_AFTER.match(polite):
             text, firm = _cut(_IT_AFTER, polite), True
         elif _FIRM.match(text):
             text, firm = _cut(_FIRM, text), True
@@ -138,7 +145,7 @@ def split(text: str) -> list[str]:
     """Split words into clauses: "a castle and make it night" has two, "a castle and a tree" has one."""
     pieces: list[str] = []
     listing = False  # things to add or to remove: a bare word continues the list
-    for part in _SEPARATOR.split(text):
+    for part in (each for long in _SEPARATOR.split(text) for each in _cut_with(long)):
         if part is None or not part.strip(" ,"):
             continue
         two_colours = bool(pieces) and _TWO_COLOURS.search(f"{pieces[-1]} and {part}")
@@ -149,6 +156,15 @@ def split(text: str) -> list[str]:
         else:
             pieces[-1] = f"{pieces[-1]} and {part}"
     return pieces if not re.match(r"not |instead of ", text) else [text]
+
+
+def _cut_with(part: str) -> list[str]:
+    """Cut "night with a moon" and "in the desert without a cat" in two."""
+    if not part:
+        return []
+    begin = _WORDS_ONLY.match(part) or next(filter(None, (each.phrase.match(part) for each in ASPECTS)), None)
+    end = len(part[: begin.end()].rstrip()) if begin else 0
+    return [part[:end], part[end + 1 :]] if part.startswith((" with ", " without "), end) else [part]
 
 
 def _begins_clause(part: str) -> bool:

@@ -57,6 +57,11 @@ STYLES = (
 )  # fmt: skip
 HOMOPHONES = {"knight": "night", "knights": "night", "blew": "blue", "read": "red", "grean": "green", "wight": "white"}
 
+MASS = frozenset({
+    "lightning", "snow", "rain", "grass", "sand", "smoke", "fire", "water", "ice", "light", "sunshine", "sunlight",
+    "fog", "wind", "hair", "fur", "stars", "moonlight",
+})  # fmt: skip
+
 DETERMINERS = (
     "a", "an", "the", "some", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "many",
     "several", "my", "his", "her", "our", "their", "this", "that", "another", "no",
@@ -103,7 +108,7 @@ def adjective(word: str) -> str:
 def with_article(noun: str) -> str:
     """Put "a" or "an" before a noun phrase that has no determiner and is not a plural."""
     plural = noun.endswith("s") and not noun.endswith(("ss", "us")) and noun.rpartition(" ")[2] not in NOUNS
-    if plural or DETERMINER.match(noun):
+    if plural or noun.rpartition(" ")[2] in MASS or DETERMINER.match(noun):
         return noun
     return fix_articles(f"a {noun}")
 
