@@ -80,6 +80,7 @@ TIME = _aspect(
     | {word: f"in the {word}" for word in ("morning", "afternoon", "evening", "twilight", "middle of the night")}
     | dict.fromkeys(("daylight", "daytime", "day", "day time"), "in daylight")
     | dict.fromkeys(("nighttime", "night time", "nighttime"), "at night")
+    | {"early morning": "in the early morning", "late evening": "in the late evening", "late at night": "at night"}
     | {"moonlight": "by moonlight", "starry": "under the stars", "daybreak": "at dawn"},
 )
 PLACE = _aspect(

@@ -134,6 +134,15 @@ def replace_thing(found: re.Match[str], prompt: str) -> Change | None:
     return Change(prompt=editing.set_subject(prompt, with_article(new)), doubt=f'there is no "{old}" in "{prompt}"')
 
 
+def correct(found: re.Match[str], prompt: str) -> Change | None:
+    """Replace one thing with another: "a castle, not a boat"; None where the prompt does not have it."""
+    new, old = _THE.sub("", found["y"]), _THE.sub("", found["x"])
+    if adjective(new) and adjective(old):
+        return Change(prompt=editing.set_adjective(prompt, adjective(new)))
+    noun = editing.find_noun(prompt, old)
+    return replace_thing(found, prompt) if noun else None
+
+
 def change_noun(found: re.Match[str], prompt: str) -> Change | None:
     """Change one noun: "make the boat blue", "the boat should be bigger"."""
     words = found["x"].split()
@@ -153,6 +162,9 @@ def change_noun(found: re.Match[str], prompt: str) -> Change | None:
 
 
 def _change_noun(rest: str, prompt: str, noun: editing.Span, name: str, *, firm: bool) -> Change | None:
+    bare = aspects.bare_phrase(rest)
+    if bare and aspects.bare_phrase(name):
+        return Change(prompt=bare[0].put(prompt, bare[1]))
     if re.fullmatch(COLOUR, rest):
         return Change(prompt=editing.set_adjective(prompt, rest, noun))
     words = [each for each in rest.split() if each not in ("and", "a", "bit", "but", "also", "much")]
@@ -188,4 +200,4 @@ def _end_of_noun(words: list[str], prompt: str) -> int:
 
 def style(found: re.Match[str], prompt: str) -> Change | None:
     """Add a style, such as "as a watercolour"."""
-    return Change(prompt=editing.add(prompt, found[0])) if STYLE.search(found[0]) else None
+    return Change(prompt=editing.add(prompt, found["x"])) if STYLE.search(found["x"]) else None

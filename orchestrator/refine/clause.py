@@ -37,7 +37,8 @@ _REMOVE = (
     r"|there (?:should be|is|are) no)"
 )
 _ADD = (
-    r"(?:add|include|insert|throw in|put in|draw in|paint in|give (?:it|him|her|them|the [\w-]+)|plus"
+    r"(?:add|include|insert|throw in|put in|draw in|paint in|it (?:needs|should have|could use)"
+    r"|give (?:it|him|her|them|the [\w-]+)|plus"
     r"|also(?: with| add)?|and (?:also )?with|together with|along with|with(?: also)?)"
 )
 _MOVE = r"(?:put|move|place|set|shift|bring|take|send) (?:it|that|this|them|(?P<x>(?:the|my) [\w-]+(?: [\w-]+)?))"
@@ -53,17 +54,20 @@ _PATTERNS: tuple[tuple[str, Rule], ...] = (
     (r"not (?P<x>.+?)(?:,? but|,) (?P<y>.+)", changes.replace_thing),
     (rf"{_REPLACE}(?P<x>.+?) (?:out )?(?:with|for|by|in to|to|into) (?P<y>.+)", changes.replace_thing),
     (rf"(?:take|leave|cut) (?P<x>.+?) (?:away|out|off){_TAIL}", changes.remove),
+    (r"not (?:an?|the) (?P<x>.+?) (?P<y>an? .+)", changes.correct),
     (rf"{_REMOVE} (?P<x>.+?){_TAIL}", changes.remove),
     (rf"{_MOVE} {_WHERE}", changes.move),
     (rf"{_ADD} (?P<x>.+?){_TAIL}", changes.add),
     (rf"(?:put|place|stick) (?P<x>{DETERMINER.pattern}.+?){_TAIL}", changes.add),
     (rf"(?:draw|paint) (?P<x>(?:a|an|some) .+ {_NEXT_TO_IT})", changes.add),
+    (r"(?P<y>[\w-]+(?: [\w-]+)?),? not (?P<x>.+)", changes.correct),
+    (r"(?P<verb>\0)?and (?:the|its) (?P<x>.+)", changes.change_noun),
     (rf"(?:and|at) (?:also )?(?P<x>(?:a|an|the|some|two|three|another) .+?){_TAIL}", changes.also),
     (
         r"(?P<verb>make|making|paint|colou?r|turn|have|get|dye|let|change) (?:the|that|its|my|his|her)? ?(?P<x>.+)",
         changes.change_noun,
     ),
     (r"(?P<verb>\0)?(?:the|its) (?P<x>.+)", changes.change_noun),
-    (r"(?:as|in|like) .+", changes.style),
+    (r"(?:more )?(?P<x>(?:as|in|like) .+)", changes.style),
 )
 _RULES = tuple((re.compile(pattern), rule) for pattern, rule in _PATTERNS)

@@ -30,7 +30,7 @@ _LINKS = frozenset({
 _DEGREE = re.compile(
     r"\b(?:(less|fewer|too|not (?:so|as|that|quite so|quite as)(?: much)?)|(more))\b (?:much |many |of )?([\w-]+)\b"
 )
-_SLIGHTLY = re.compile(r"\b(?:a )?(?:tiny bit|little bit|little|bit|lot|tad|touch) (?=\w+er\b|more\b|less\b)")
+_SLIGHTLY = re.compile(r"\b(?:a )?(?:tiny bit|little bit|little|bit|lot|tad|touch) (?=\w+er\b|more\b|less\b|to the\b)")
 _COLOURED_ONE = re.compile(r"(?:a|an|the|in) ((?:[\w-]+ )*?[\w-]+)(?: (?:one|colou?r|shade))?")
 _TO = re.compile(r"^(?:in)?to (?=\S)")
 

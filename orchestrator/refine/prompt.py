@@ -34,7 +34,7 @@ _REQUEST = re.compile(
 )
 _WORD = re.compile(r"[\w'-]+")
 _FIRST_COLOUR = re.compile(rf"\b(?:{COLOUR})\b", re.IGNORECASE)
-_GENERIC_PLACE = re.compile(r"(?:in|on|at|by|near) (?:the )?(?!an?\b)\w+", re.IGNORECASE)
+_GENERIC_PLACE = re.compile(r"(?:in|on|at|by|near) (?:the )?(?!(?:an?|fire|time|top)\b)\w+", re.IGNORECASE)
 _PIECE = re.compile(rf",|{PREPOSITION.pattern}", re.IGNORECASE)
 
 

@@ -18,9 +18,9 @@ _VERBS = (
 _HESITATION = re.compile(r"\b(?:u+m+|u+h+|u+h+m+|e+r+m*|h+m+|a+h+m*)\b ?")
 _FILLER = re.compile(
     r"(?:okay|ok|well|so|oh|ah|yeah|yes|yep|alright|all right|great|cool|nice|perfect|hey|hi|hello|please|just|"
-    r"actually|maybe|perhaps|sorry|wait|hold on|i think|i mean|you know|then|and then|oops|"
+    r"actually|maybe|perhaps|sorry|wait|hold on|i think|i mean|you know|then|and then|oops|wrong (?:one|colou?r|size)|"
     r"and(?! (?:a|an|the|some|two|three|another|also|with)\b)|"
-    r"no(?=,| (?:no|not|wait|sorry|i|it|that|make|paint|turn|change|put|add|in|on|at|the)\b))\b,? ?"
+    r"no(?=,(?! an?\b)| (?:no|not|wait|sorry|i|it|that|make|paint|turn|change|put|add|in|on|at|the)\b))\b,? ?"
 )
 _POLITE = re.compile(
     r"(?:(?:can|could|would|will) (?:you|we|i)|i(?:'d| would) (?:like|love|prefer)|i want|i need|let's|lets|let us|"
@@ -31,22 +31,24 @@ _POLITE = re.compile(
 _FIRM = re.compile(
     rf"(?:(?:make|makes|made|making|mate|mike|paint|draw|do|colou?r) {_IT}(?: all)?(?: to)?(?: be| look)?"
     r"|(?:make at(?= (?!a\b|an\b|the\b)))"
-    rf"|turn(?:ed)? (?:{_IT} )?(?:in ?to|to)|turn {_IT}|(?:change|transform|convert) {_IT}"
+    rf"|turn(?:ed)? (?:{_IT} )?(?:in ?to|to)|turn {_IT}|(?:change|transform|convert|switch) {_IT}"
     r"(?: to| into| so(?: that)?)?"
     rf"|change (?:in ?to|to)|(?:have|get|see|let) {_IT}(?: be)?|(?:do |paint |keep |draw )?(?:it |the )?same"
     r"(?: (?:thing|picture|image|one|scene|again|as before))*,?(?: (?:but|only|just|except))?"
     r"(?: (?:make it|in(?= \w+ ?$)))?"
-    r"|(?:keep|leave) (?:it|everything)(?: the same)?,? but|it (?:should|has to|must|needs to|could) (?:be|have)"
+    r"|(?:keep|leave) (?:it|everything)(?: the same)?,? but|it (?:should|has to|must|needs to|could) be"
     r"|i (?:said|meant|mean)|what if it (?:was|were|is)|let it(?: be)?)\b,? ?"
 )
 _SOFT = re.compile(
-    r"(?:now,? (?:it's|it is|it)|it's|it is|now|and now|this time|but|next|how about|what about|instead|rather"
+    r"(?:go (?:with|for)|i prefer|no(?=,? an?\b)|"
+    r"now,? (?:it's|it is|it)|it's|it is|now|and now|this time|but|next|how about|what about|instead|rather"
     r"|i(?:'d| would) rather(?: have| see)?|have|see|like (?:that|this|before)(?: but)?|as before but)\b,? ?"
 )
 _SLIP = re.compile(r"make (?:it's |its |it is |at |a )?")  # "make night", "make it's night"
 _IT_AFTER = re.compile(r"(?:it|that|this)(?: to)?(?: be)?\b ?")  # "i want it to be"
 _END = re.compile(
-    r"(?:,? (?:please|thanks|thank you|instead|for me|if you can|this time|now|okay|ok|alright|maybe|i think"
+    r"(?:,? (?:(?:would be|is|looks) (?:better|nicer)|"
+    r"please|thanks|thank you|instead|for me|if you can|this time|now|okay|ok|alright|maybe|i think"
     r"|will you|would you|can you))+$"
 )
 _AGAIN_AT_END = re.compile(r",? again$")
@@ -58,7 +60,8 @@ AGAIN = re.compile(
     r"|a different (?:one|version)|another variation|repeat(?: (?:it|that))?|a game|again again)"
 )
 UNDO = re.compile(
-    r"(?:(?:undo|un do|undue|revert|cancel|scratch|reverse|take back)(?: (?:it|that|this|the last (?:one|change|step)|"
+    r"(?:one (?:step |picture )?back|"
+    r"(?:undo|un do|undue|revert|cancel|scratch|reverse|take back)(?: (?:it|that|this|the last (?:one|change|step)|"
     r"last|the change|again|one|once|more))*|(?:go |step |take (?:it|that|me) |turn )?back(?: (?:again|one|a step|one "
     r"step|to the (?:last|previous|first|one before)(?: one| picture)?|one picture|please))*|(?:the )?(?:previous|last)"
     r"(?: one| picture)?|the (?:one|picture) before(?: that)?|return)"
@@ -137,6 +140,7 @@ def open_clause(text: str) -> Clause:
             text, firm = _cut(_FIRM, text), True
         elif _SOFT.match(text):
             text, soft = _cut(_SOFT, text), True
+    soft = soft or text.endswith((" instead", " this time"))
     text = _END.sub("", text).strip(" ,")
     return Clause(text=_AGAIN_AT_END.sub("", text) if firm else text, firm=firm, soft=soft)
 

@@ -65,6 +65,7 @@ MASS = frozenset({
 DETERMINERS = (
     "a", "an", "the", "some", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "many",
     "several", "my", "his", "her", "our", "their", "this", "that", "another", "no",
+    "its", "your", "these", "those", "all",
 )  # fmt: skip
 PREPOSITIONS = (
     "in front of", "on top of", "next to", "on", "in", "at", "by", "with", "under", "near", "through", "while",
