@@ -1,4 +1,6 @@
-"""Sentences that measure `orchestrator.refine`. They were written before it and it is never tuned to them.
+"""Sentences that measure `orchestrator.refine`, which is never tuned to them.
+
+`HELD_OUT` was written before it. `HELD_OUT_LATER` was written after it, to measure what it was not built for, and run once.
 
 A result is the new prompt, or "again", "undo", "redo" or "new".
 """
@@ -10,6 +12,9 @@ HOUSE = "please paint a small white house in the forest at noon with clouds"
 CAR = "a blue car"
 CASTLE = "draw me a black castle in the mountains by moonlight, with a dragon"
 PHOTO = "a photo of two old fishermen mending nets in the harbour at dawn"
+
+LIGHTHOUSE = "draw me a tall white lighthouse by the ocean in the rain with two birds"
+KITCHEN = "a cosy kitchen with a cat on the table, watercolour"
 
 HELD_OUT = (  # sentence, last prompt, result
     ("could you make the sailboat yellow please", BOAT, "a yellow sailboat on the sea at sunset"),
@@ -78,4 +83,65 @@ HELD_OUT = (  # sentence, last prompt, result
     ("night over the city", BOAT, "new"),
     ("make me a purple flower", BOAT, "new"),
     ("show me a red rocket in space", BOAT, "new"),
+)
+
+HELD_OUT_LATER = (
+    (
+        "hmm make the lighthouse striped",
+        LIGHTHOUSE,
+        "draw me a tall striped white lighthouse by the ocean in the rain with two birds",
+    ),
+    ("drop the birds", LIGHTHOUSE, "draw me a tall white lighthouse by the ocean in the rain"),
+    ("stop the rain", LIGHTHOUSE, "draw me a tall white lighthouse by the ocean with two birds"),
+    ("shorter", LIGHTHOUSE, "draw me a short white lighthouse by the ocean in the rain with two birds"),
+    (
+        "swap the ocean for a desert",
+        LIGHTHOUSE,
+        "draw me a tall white lighthouse by a desert in the rain with two birds",
+    ),
+    ("with three birds", LIGHTHOUSE, "draw me a tall white lighthouse by the ocean in the rain with three birds"),
+    (
+        "the birds should be black",
+        LIGHTHOUSE,
+        "draw me a tall white lighthouse by the ocean in the rain with two black birds",
+    ),
+    ("make it dusk", LIGHTHOUSE, "draw me a tall white lighthouse by the ocean in the rain with two birds at dusk"),
+    ("how about a castle", LIGHTHOUSE, "draw me a castle by the ocean in the rain with two birds"),
+    ("heavier rain", LIGHTHOUSE, "draw me a tall white lighthouse by the ocean in heavy rain with two birds"),
+    ("turn off the rain", LIGHTHOUSE, "draw me a tall white lighthouse by the ocean with two birds"),
+    ("make the cat black", KITCHEN, "a cosy kitchen with a black cat on the table, watercolour"),
+    ("a dog instead of the cat", KITCHEN, "a cosy kitchen with a dog on the table, watercolour"),
+    ("get the cat off the table", KITCHEN, "a cosy kitchen with a cat, watercolour"),
+    ("make it bigger and brighter", KITCHEN, "a big bright cosy kitchen with a cat on the table, watercolour"),
+    ("now a bathroom", KITCHEN, "a bathroom with a cat on the table, watercolour"),
+    ("move the cat to the window", KITCHEN, "a cosy kitchen with a cat in the window, watercolour"),
+    ("as an oil painting", KITCHEN, "a cosy kitchen with a cat on the table, watercolour, as an oil painting"),
+    ("at night please", KITCHEN, "a cosy kitchen with a cat on the table at night, watercolour"),
+    ("delete the table", KITCHEN, "a cosy kitchen with a cat, watercolour"),
+    ("would you make it a rocket please", BOAT, "a rocket on the sea at sunset"),
+    ("yes but in black", BOAT, "a black sailboat on the sea at sunset"),
+    ("good now at noon", BOAT, "a red sailboat on the sea at noon"),
+    ("perfect now remove the sea", BOAT, "a red sailboat at sunset"),
+    ("make the boat smaller and put it on the right", BOAT, "a small red sailboat on the sea at sunset on the right"),
+    (
+        "i'd like a lighthouse in the background too",
+        BOAT,
+        "a red sailboat on the sea at sunset, with a lighthouse in the background",
+    ),
+    ("night time", BOAT, "a red sailboat on the sea at night"),
+    ("let it be morning", BOAT, "a red sailboat on the sea in the morning"),
+    ("make it fog", BOAT, "a red sailboat on the sea at sunset in the fog"),
+    ("make it snowing", BOAT, "a red sailboat on the sea at sunset with falling snow"),
+    ("now a flying fish", BOAT, "a flying fish on the sea at sunset"),
+    ("turn it red", BOAT, BOAT),
+    ("could you undo that please", BOAT, "undo"),
+    ("and again", BOAT, "again"),
+    ("try once more", BOAT, "again"),
+    ("redo the last change", BOAT, "redo"),
+    ("take me back", BOAT, "undo"),
+    ("an old fisherman in a yellow raincoat", BOAT, "new"),
+    ("three cats and a dog", BOAT, "new"),
+    ("could you paint a yellow house in the forest", BOAT, "new"),
+    ("sunset over the hills", BOAT, "new"),
+    ("blue cat on the snow", BOAT, "new"),
 )

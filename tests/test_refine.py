@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from refinements import BOAT, KNOWN
-from refinements_held_out import HELD_OUT
+from refinements_held_out import HELD_OUT, HELD_OUT_LATER
 
 from orchestrator.refine import Amend, New, Reading, refine
 
 pytestmark = pytest.mark.quick
 
-HELD_OUT_UNDERSTOOD = 63  # of 66, measured; 62 at the first run; the code is not tuned to them
+UNDERSTOOD = 63  # of 66, measured; 62 at the first run
+UNDERSTOOD_LATER = 34  # of 42, measured at the only run
 
 
 def result(reading: Reading) -> str:
@@ -33,9 +34,12 @@ def test_a_change_is_understood(sentence: str, prompt: str, expected: str) -> No
     assert result(refine(sentence, prompt)) == expected
 
 
-def test_sentences_that_were_set_aside_are_mostly_understood() -> None:
-    understood = [sentence for sentence, prompt, expected in HELD_OUT if result(refine(sentence, prompt)) == expected]
-    assert len(understood) >= HELD_OUT_UNDERSTOOD
+@pytest.mark.parametrize(("sentences", "least"), [(HELD_OUT, UNDERSTOOD), (HELD_OUT_LATER, UNDERSTOOD_LATER)])
+def test_sentences_that_were_set_aside_are_mostly_understood(
+    sentences: tuple[tuple[str, str, str], ...], least: int
+) -> None:
+    understood = [sentence for sentence, prompt, expected in sentences if result(refine(sentence, prompt)) == expected]
+    assert len(understood) >= least
 
 
 @pytest.mark.parametrize(
