@@ -1,6 +1,6 @@
 """Sentences that measure `orchestrator.refine`, which is never tuned to them.
 
-`HELD_OUT` was written before it. `HELD_OUT_LATER` was written after it, to measure what it was not built for, and run once.
+`HELD_OUT` was written before it; `HELD_OUT_LATER` was written after it, to measure what it was not built for.
 
 A result is the new prompt, or "again", "undo", "redo" or "new".
 """
