@@ -91,8 +91,8 @@ def models(asked: argparse.Namespace) -> tuple[Path, Path]:
 
         for old in KEPT.glob(f"{made}-*"):
             shutil.rmtree(old)
-        for progress in convert(source, graphs, to="onnx"):
-            print(f"{progress.piece}: {progress.what}", file=sys.stderr)
+        for working in convert(source, graphs, to="onnx"):
+            print(working.what, file=sys.stderr)
     return source, graphs
 
 

@@ -57,7 +57,7 @@ def ours(engine: str, folder: Path, steps: int, threads: int, enter: Callable[..
 
 
 def diffusers(engine: str, folder: Path, steps: int, threads: int, enter: Callable[..., None]) -> None:
-    """Paint with diffusers as its documentation says; weights saved as halves must be widened by name."""
+    """Paint with diffusers as its documentation says; weights saved in fp16 must be widened by name."""
     from contextlib import nullcontext
 
     import torch

@@ -46,7 +46,7 @@ def full(folder: Path) -> Path:
 
 
 def _save(folder: Path, unet: dict[str, Any], text: dict[str, Any], vae: dict[str, Any], scheduler: Any) -> Path:
-    """Save a model piece by piece, as halves; the folder takes its name when it is whole."""
+    """Save a model piece by piece, in fp16; the folder gets its name when it is complete."""
     import diffusers
     import torch
     import transformers

@@ -7,6 +7,7 @@ schema, and what a painter gets are made from these classes.
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
@@ -80,6 +81,16 @@ def check_range(
         raise Misuse(f"{name} must lie {limits}, not {value}", f"audio-to-image paint --help explains {name}")
 
 
+def is_text(text: str) -> bool:
+    """Return whether a text holds neither a NUL nor half a character (a lone surrogate)."""
+    return not any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text)
+
+
+def random_seed(count: int) -> int:
+    """Return a random seed that leaves room for those of `count` pictures."""
+    return random.randrange(MAX_SEED - count + 2)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hearing:
     """How speech is heard."""
@@ -102,7 +113,7 @@ class PaintEngine:
         "", "The picture model: a name or a folder.", metavar="NAME"
     )  # empty: the full, else the demo model
     compute_unit: str = choice("auto", "Where Core ML runs.", values=COMPUTE_UNITS)
-    batch: int = choice(1, "Pictures per network call. More are faster on a GPU, use more memory and differ slightly.",
+    batch: int = choice(1, "Pictures per network call: more take more memory, and may differ in the last bits.",
                         least=1, most=64)  # fmt: skip
 
 

@@ -14,7 +14,7 @@ class AudioToImageError(Exception):
 
 
 class Unfit(AudioToImageError):
-    """The engine that was asked for cannot do this, or not on this machine; another one can."""
+    """The chosen engine cannot do this, or not on this machine; another one can."""
 
 
 class Misuse(AudioToImageError):

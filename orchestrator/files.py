@@ -81,7 +81,7 @@ def sha256(path: Path) -> str:
 
 @contextmanager
 def lock(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[bool]:
-    """Hold a lock that ends with this process; yield whether it was taken, which is always so with `wait`."""
+    """Hold a lock until the end of the block or of this process; yield whether it was taken (always, with `wait`)."""
     mode = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

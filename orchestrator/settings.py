@@ -19,7 +19,7 @@ from typing import Any
 import platformdirs
 
 from orchestrator import typed
-from orchestrator.choices import Hearing, PaintEngine, Painting, choice
+from orchestrator.choices import MAX_THREADS, Hearing, PaintEngine, Painting, choice
 from orchestrator.errors import Misuse
 
 APP = "audio-to-image"
@@ -39,16 +39,18 @@ class Settings(Hearing, PaintEngine, Painting):
     refine: bool = choice(True, 'Let "make it night" repaint the last picture.')
     silence: float = choice(0.8, "The silence that ends a sentence.", metavar="SECONDS", least=0)
     device: str = choice("", "The microphone; `audio-to-image devices` lists them.", metavar="ID")
-    threads: int = choice(0, "Processor threads; 0 chooses.", metavar="N")  # at most the number of cores is used
+    threads: int = choice(
+        0, "Processor threads; 0 chooses.", metavar="N", least=0, most=MAX_THREADS
+    )  # at most the number of cores is used
     keep_audio: bool = choice(False, "Keep the recording too.")
-    host: str = choice("127.0.0.1", "Another address than this machine's own; asks for a token.", metavar="ADDRESS")
+    host: str = choice("127.0.0.1", "The address to serve on; others than loopback need a token.", metavar="ADDRESS")
     port: int = choice(8765, "The port to serve on; 0 takes a free one.", metavar="N")
-    token: str = choice("", "The token that clients must bring; made for you where one is needed.", metavar="WORDS")
-    idle: float = choice(900.0, "Unload the engines after so long without work.", metavar="SECONDS", least=0)
-    queue: int = choice(16, "Jobs that `serve` accepts at once.", least=1)
-    most_upload: int = choice(100_000_000, "Bytes of a request to `serve`.", least=1)
-    most_seconds: float = choice(600.0, "Seconds of sound in a request.", least=0)
-    most_pixels: int = choice(4_000_000, "Pixels of a picture in a request.", least=1)
+    token: str = choice("", "The token that clients must send; generated if one is needed.", metavar="WORDS")
+    idle: float = choice(900.0, "Unload the engines after this long without work.", metavar="SECONDS", least=0)
+    queue: int = choice(16, "The most jobs that `serve` accepts at once.", least=1)
+    most_upload: int = choice(100_000_000, "The most bytes in a request to `serve`.", least=1)
+    most_seconds: float = choice(600.0, "The most seconds of sound in a request.", least=0)
+    most_pixels: int = choice(4_000_000, "The most pixels of a picture in a request.", least=1)
     output: Path | None = choice(None, "A file or a folder for the result.")
     data: Path = field(default_factory=default_data)
 

@@ -47,7 +47,7 @@ class Span:
     end: float
 
 
-def stored(source: Path | str, folder: Path) -> Path:
+def as_file(source: Path | str, folder: Path) -> Path:
     """Return a recording's file; copy standard input ("-") or a pipe to a file in `folder` first."""
     path = Path(source)
     if source == "-":

@@ -1,7 +1,7 @@
 """Values from JSON, TOML and the environment, checked against type hints.
 
-A hint is str, int, float, bool, Path, a dataclass, `tuple[X, ...]`, `Mapping[str, X]`, or one of these `| None`. Every
-function here raises TypeError or ValueError for a value that does not fit.
+A hint is str, int, float, bool, Path, a dataclass, `tuple[X, ...]`, `tuple[X, Y]`, `Mapping[str, X]`, or one of these
+`| None`. Every function here raises TypeError or ValueError for a value that does not fit.
 """
 
 from __future__ import annotations
@@ -50,9 +50,7 @@ def check(value: Any, hint: Any) -> Any:
     if origin in (Union, UnionType):
         return None if value is None and NoneType in inner else check(value, plain(hint))
     if origin is tuple:
-        if not isinstance(value, list | tuple):
-            raise TypeError(f"{value!r:.50} is not a list")
-        return tuple(check(item, inner[0]) for item in value)
+        return _tuple(value, inner)
     if origin is not None:
         if not isinstance(value, dict):
             raise TypeError(f"{value!r:.50} is not an object")
@@ -80,6 +78,16 @@ def parse(value: object, kind: type) -> Any:
         return kind(value)
     except OverflowError as error:
         raise ValueError(f"{value!r:.50} is too large") from error
+
+
+def _tuple(value: Any, inner: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"{value!r:.50} is not a list")
+    if inner[-1] is Ellipsis:
+        return tuple(check(item, inner[0]) for item in value)
+    if len(value) != len(inner):
+        raise ValueError(f"{value!r:.50} has {len(value)} items, not {len(inner)}")
+    return tuple(check(item, hint) for item, hint in zip(value, inner, strict=True))
 
 
 def _is_union(hint: Any) -> bool:

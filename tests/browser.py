@@ -13,7 +13,16 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_core_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocket, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    WebSocket,
+    expect,
+    sync_playwright,
+)
 
 __all__ = ["Visitor", "browser", "expect", "visit"]
 
@@ -44,7 +53,7 @@ def browser(voice: Path) -> Iterator[Browser]:
 
 @dataclass
 class Visitor:
-    """An open page, with what it complained of, requested and sent."""
+    """An open page, with its errors, its requests to other hosts, and what it sent."""
 
     page: Page
     voice: Path
@@ -127,19 +136,23 @@ def visit(browser: Browser, voice: Path) -> Iterator[Callable[..., Visitor]]:
 def _watch(visitor: Visitor, host: str) -> None:
     page = visitor.page
 
-    def asked(url: str) -> None:
+    def check_host(url: str) -> None:
         if urlsplit(url).scheme not in ("data", "blob", "about") and urlsplit(url).netloc != host:
             visitor.foreign.append(url)
 
-    def sent(frame: str | bytes) -> None:
+    def record_sent(frame: str | bytes) -> None:
         if isinstance(frame, str):
             visitor.sent.append(json.loads(frame))
 
-    def opened(socket: WebSocket) -> None:
-        asked(socket.url)
-        socket.on("framesent", sent)
+    def follow_socket(socket: WebSocket) -> None:
+        check_host(socket.url)
+        socket.on("framesent", record_sent)
 
-    page.on("console", lambda said: visitor.complaints.append(said.text) if said.type in ("error", "warning") else None)
+    def record_complaint(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            visitor.complaints.append(message.text)
+
+    page.on("console", record_complaint)
     page.on("pageerror", lambda error: visitor.complaints.append(str(error)))
-    page.on("request", lambda request: asked(request.url))
-    page.on("websocket", opened)
+    page.on("request", lambda request: check_host(request.url))
+    page.on("websocket", follow_socket)

@@ -1,7 +1,7 @@
-"""Runs a Core ML package where there is no Core ML: an `.mlpackage` comes in, a function of arrays goes out.
+"""Run a Core ML package without Core ML: read an `.mlpackage`, and return a function of arrays.
 
 coremltools reads the package's operations and weights; the arithmetic is `mil_operations`, palettes included. With
-`halves`, every result that the package declares as float16 is rounded to it, as a GPU or Neural Engine would.
+`fp16`, every result that the package declares as float16 is rounded to it, as a GPU or Neural Engine would.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Package:
     half_inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     operations: tuple[Any, ...]
-    halves: bool
+    fp16: bool
 
     def __call__(self, **arrays: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """Evaluate every operation in turn; a value nobody will read again is let go."""
+        """Evaluate every operation in order; drop each value after its last use."""
         if {name: array.shape for name, array in arrays.items()} != dict(self.inputs):
             raise ValueError(f"takes {dict(self.inputs)}, not { ({name: a.shape for name, a in arrays.items()}) }")
         values = {name: torch.tensor(array, dtype=torch.float32) for name, array in arrays.items()}
@@ -64,10 +64,10 @@ class Package:
         values[output.name] = self._round(result) if _is_half(output) else result
 
     def _round(self, value: Tensor) -> Tensor:
-        return value.half().float() if self.halves else value
+        return value.half().float() if self.fp16 else value
 
 
-def load(path: Path, *, halves: bool = False) -> Package:
+def load(path: Path, *, fp16: bool = False) -> Package:
     """Read a package."""
     from coremltools.converters.mil.frontend.milproto.load import load as read
     from coremltools.models.utils import load_spec
@@ -78,7 +78,7 @@ def load(path: Path, *, halves: bool = False) -> Package:
     outputs = tuple(each.name for each in spec.description.output)
     half = tuple(each.name for each in spec.description.input if each.type.multiArrayType.dataType == FLOAT16)
     operations = tuple(main.operations)
-    return Package(inputs=shapes, half_inputs=half, outputs=outputs, operations=operations, halves=halves)
+    return Package(inputs=shapes, half_inputs=half, outputs=outputs, operations=operations, fp16=fp16)
 
 
 def _variables(op: Any) -> list[Any]:
@@ -129,7 +129,7 @@ class MilRuntime:
     """A folder of packages as the painting loop sees a runtime."""
 
     folder: Path
-    halves: bool = False
+    fp16: bool = False
     compute_unit: str = "cpu"
     threads: int = 1
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -139,9 +139,9 @@ class MilRuntime:
 
     def open(self, piece: str) -> MilGraph:
         (path,) = core_ml_files(self.folder, piece)
-        return MilGraph(load(path, halves=self.halves))
+        return MilGraph(load(path, fp16=self.fp16))
 
 
-def painter(folder: Path, *, halves: bool = False) -> LatentPainter:
+def painter(folder: Path, *, fp16: bool = False) -> LatentPainter:
     """Open a folder of packages to paint with."""
-    return LatentPainter(Description.read(folder), MilRuntime(folder=folder, halves=halves), engine="mil")
+    return LatentPainter(Description.read(folder), MilRuntime(folder=folder, fp16=fp16), engine="mil")

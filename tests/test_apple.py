@@ -112,7 +112,7 @@ def test_stopping_the_iteration_ends_the_program(
         os.kill(pid, 0)
 
 
-def test_what_it_has_no_flag_for_is_refused(painter: apple.ApplePainter) -> None:
+def test_wishes_that_apple_has_no_flag_for_are_refused(painter: apple.ApplePainter) -> None:
     for refused in (
         Wish(prompt="x", sampler="lcm"),
         Wish(prompt="x", sampler="pndm", spacing="karras"),
@@ -124,7 +124,7 @@ def test_what_it_has_no_flag_for_is_refused(painter: apple.ApplePainter) -> None
     assert painter.decide(Wish(prompt="x")).spacing == "linspace"
 
 
-def test_where_it_is_missing_the_hint_brings_it(
+def test_the_hint_fetches_a_missing_model(
     painter: apple.ApplePainter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(apple, "PYTHON", tmp_path / "nothing")

@@ -105,7 +105,7 @@ def test_no_modules_of_a_room_import_each_other_in_a_circle(room: str) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_the_program_imports_nothing_that_stands_beside_it(path: Path) -> None:
+def test_the_program_imports_nothing_outside_its_package(path: Path) -> None:
     assert not {module.partition(".")[0] for module, _ in imports(ast.parse(path.read_text()))} & OUTSIDE
 
 

@@ -1,4 +1,4 @@
-"""A real server among pages, programs and files that mean it no good: each is refused, and the next is served."""
+"""Attacks on a real server by pages, programs and files: each is refused, and the next request is served."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def server(data: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def attacked(server: Server) -> Iterator[Server]:
-    """Whatever a test did, the next request is served."""
+    """Return the server; after the test it must still serve the next request."""
     yield server
     assert server.ask("GET", "/v1/status").status_code == 200
 
@@ -82,7 +82,7 @@ PATHS = (
 
 
 @pytest.mark.parametrize(("method", "path"), PATHS)
-def test_a_page_elsewhere_reaches_nothing(attacked: Server, method: str, path: str) -> None:
+def test_a_page_of_another_origin_reaches_nothing(attacked: Server, method: str, path: str) -> None:
     for origin in ("http://evil.example", "null", attacked.url.replace("127.0.0.1", "localhost"), "http://127.0.0.1"):
         refused(attacked.ask(method, path, headers={"Origin": origin}), 403, "wrong_origin")
     refused(attacked.ask(method, path, headers={"Sec-Fetch-Site": "cross-site"}), 403, "wrong_site")
@@ -90,7 +90,7 @@ def test_a_page_elsewhere_reaches_nothing(attacked: Server, method: str, path: s
         refused(attacked.ask(method, path, headers={"Host": name}), 403, "wrong_host")
 
 
-def test_what_a_form_on_another_page_can_send_paints_nothing(attacked: Server) -> None:
+def test_a_form_on_another_page_cannot_paint(attacked: Server) -> None:
     before = attacked.ask("GET", "/v1/jobs").json()
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
         response = attacked.ask(
@@ -102,7 +102,7 @@ def test_what_a_form_on_another_page_can_send_paints_nothing(attacked: Server) -
     assert "access-control-allow-origin" not in attacked.ask("GET", "/v1/status").headers
 
 
-def test_a_websocket_from_elsewhere_does_not_open(attacked: Server) -> None:
+def test_a_websocket_from_another_origin_is_refused(attacked: Server) -> None:
     address = attacked.url.replace("http", "ws") + "/v1/talk"
     for how in (
         {"origin": "http://evil.example"},
@@ -132,7 +132,9 @@ NONSENSE = (
 
 
 @pytest.mark.parametrize("message", NONSENSE, ids=range(len(NONSENSE)))
-def test_a_websockets_nonsense_is_told_and_the_conversation_goes_on(attacked: Server, message: str) -> None:
+def test_malformed_websocket_messages_get_an_error_and_the_conversation_continues(
+    attacked: Server, message: str
+) -> None:
     with connect(attacked.url.replace("http", "ws") + "/v1/talk") as page:
         for _ in range(2):
             page.send(message)
@@ -265,7 +267,7 @@ FORMS = (
 
 @pytest.mark.parametrize("form", FORMS, ids=range(len(FORMS)))
 @pytest.mark.parametrize("path", ["/v1/pictures", "/v1/audio/transcriptions", "/v1/images/edits"])
-def test_a_form_that_is_none_is_refused(attacked: Server, path: str, form: bytes) -> None:
+def test_a_malformed_form_is_refused(attacked: Server, path: str, form: bytes) -> None:
     for kind in (
         "multipart/form-data; boundary=x",
         "multipart/form-data",
@@ -285,7 +287,7 @@ LISTS = (
 
 
 @pytest.mark.parametrize("text", LISTS, ids=range(len(LISTS)))
-def test_a_list_of_files_is_no_recording(attacked: Server, data: Path, text: str) -> None:
+def test_a_playlist_is_not_a_recording(attacked: Server, data: Path, text: str) -> None:
     (data / "jobs" / "near.wav").write_bytes(RECORDING.read_bytes())
     for name in ("a.wav", "a.m3u8"):
         for path in ("/v1/pictures", "/v1/audio/transcriptions"):
@@ -321,7 +323,7 @@ def test_a_picture_that_would_fill_the_memory_is_refused(attacked: Server) -> No
         assert response.json()["error"]["param"] == "image"
 
 
-def test_slow_clients_keep_nobody_from_being_served(attacked: Server) -> None:
+def test_slow_clients_do_not_keep_others_from_being_served(attacked: Server) -> None:
     head = b"POST /v1/pictures HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"
     slow: list[socket.socket] = []
     done = threading.Event()

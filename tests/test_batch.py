@@ -23,7 +23,7 @@ def test_one_picture_a_call_is_the_default_and_a_batch_shares_the_call():
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("guidance", [1.0, 3.0])
-def test_a_batch_paints_what_single_pictures_are(sampler, guidance):
+def test_a_batch_paints_the_same_as_single_pictures(sampler, guidance):
     asked = {"count": 5, "sampler": sampler, "guidance": guidance}
     alone = sorted(paint(painter(), **asked), key=lambda step: (step.index, step.picture))
     together = sorted(paint(painter(batch=2), **asked), key=lambda step: (step.index, step.picture))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from orchestrator.choices import choices
+from orchestrator.choices import MAX_CHARACTERS, choices
 from orchestrator.errors import Misuse
 from orchestrator.settings import Settings, load
 
@@ -42,3 +43,8 @@ def test_every_choice_is_a_setting_with_help() -> None:
     names = {each.name for each in fields(Settings)}
     assert choices(Settings).keys() <= names
     assert all(known.help.endswith(".") for known in choices(Settings).values())
+
+
+def test_the_page_takes_prompts_as_long_as_the_program_does() -> None:
+    page = Path(__file__).parent.parent / "orchestrator" / "studio" / "page" / "index.html"
+    assert set(re.findall(r'-words".* maxlength="(\d+)"', page.read_text())) == {str(MAX_CHARACTERS)}

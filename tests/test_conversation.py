@@ -32,31 +32,31 @@ class Page:
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
-        self.told: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
 
     def do(self, what: str, **fields: Any) -> None:
         self.connection.send(json.dumps({"do": what, **fields}))
 
     def speak(self, path: Path, quiet: float = 1.5) -> None:
-        """Say a recording, and be quiet."""
+        """Send a recording, then silence."""
         samples = np.concatenate([*read(path), np.zeros(int(quiet * 16_000), np.int16)])
         for start in range(0, len(samples), BLOCK):
             self.connection.send(samples[start : start + BLOCK].astype("<i2").tobytes())
             time.sleep(BLOCK / 16_000 / HASTE)
 
     def until(self, *names: str) -> dict[str, Any]:
-        """Read on until one of these is told."""
+        """Read until one of these events."""
         while True:
-            told = json.loads(self.connection.recv(timeout=100))
-            self.told.append(told)
-            if told["event"] in names:
-                return told
+            event = json.loads(self.connection.recv(timeout=100))
+            self.events.append(event)
+            if event["event"] in names:
+                return event
 
     def end(self) -> dict[str, Any]:
         return self.until("done", "failed")
 
     def names(self) -> set[str]:
-        return {each["event"] for each in self.told}
+        return {each["event"] for each in self.events}
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_sentence_becomes_words_while_it_is_spoken_and_a_picture_when_it_ends(
     assert done["event"] == "done", done
     assert done["pictures"][0]["prompt"] == "paint a red sailboat on the sea at sunset"
     assert done["pictures"][0]["seed"] == 4
-    order = [each["event"] for each in page.told]
+    order = [each["event"] for each in page.events]
     assert order.index("opened") < order.index("words") < order.index("recorded") < order.index("kept")
     assert {"level", "heard", "cleaned", "painted"} <= page.names()
     assert not list((Path(os.environ["AUDIO_TO_IMAGE_DATA"]) / "recordings").glob("*"))
@@ -101,12 +101,12 @@ def test_the_next_sentence_refines_the_picture_and_words_are_edited_before_they_
     assert page.end()["pictures"][0]["parent"] == first["id"]
 
 
-def test_the_key_let_go_ends_a_sentence(page: Page, recording: Path) -> None:
+def test_releasing_the_key_ends_a_sentence(page: Page, recording: Path) -> None:
     page.do("listen", steps=2)
     page.speak(recording, quiet=0)
     page.do("stop")
     assert page.end()["event"] == "done"
-    assert next(each for each in page.told if each["event"] == "recorded")["why"] == "key"
+    assert next(each for each in page.events if each["event"] == "recorded")["why"] == "key"
 
 
 def test_silence_paints_nothing_and_the_next_sentence_is_heard(page: Page, silence: Path, recording: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_page_that_leaves_cancels_what_it_began(served: Server, recording: Pat
 @pytest.mark.parametrize(
     "message", ["", "{", "[]", '{"do": "fly"}', '{"do": "listen", "model": "/etc/passwd"}', '{"do": "listen", "x": 1}']
 )
-def test_what_is_not_understood_is_told_and_the_conversation_goes_on(page: Page, message: str) -> None:
+def test_an_unknown_message_gets_an_error_and_the_conversation_continues(page: Page, message: str) -> None:
     page.connection.send(message)
     assert page.end()["event"] == "failed"
     page.do("listen")
@@ -171,7 +171,7 @@ def test_a_page_of_another_site_is_refused(served: Server) -> None:
     assert refused.value.response.status_code == 403
 
 
-def test_the_machines_own_microphone_listens_for_a_page_and_for_one_at_a_time(
+def test_the_server_s_microphone_records_for_one_page_at_a_time(
     microphone: Microphone, serve: Callable[..., Server], recording: Path
 ) -> None:
     server = serve().warm()
@@ -188,7 +188,7 @@ def test_the_machines_own_microphone_listens_for_a_page_and_for_one_at_a_time(
         assert not server.status()["listening"]
 
 
-def pressed() -> subprocess.Popen[str]:
+def press() -> subprocess.Popen[str]:
     """Press as a Shortcut does: without a terminal."""
     return subprocess.Popen(
         [COMMAND, "talk", "--once", "--now", "--no-open", "--steps", "2"],
@@ -207,15 +207,15 @@ def more_recorded(size: int) -> Callable[[], bool]:
     return lambda: part.stat().st_size >= before + size
 
 
-def test_a_shortcuts_second_press_ends_what_the_first_began(
+def test_a_second_press_of_the_shortcut_stops_the_recording(
     microphone: Microphone, serve: Callable[..., Server], recording: Path
 ) -> None:
     server = serve(silence=60, seconds=60).warm()
-    first = pressed()
+    first = press()
     server.until(lambda: server.status()["listening"])
     microphone.play(recording).wait()
     server.until(more_recorded(16_000))  # what was played last has arrived
-    second = pressed()
+    second = press()
     out, complaints = second.communicate(timeout=100)
     assert (second.returncode, out) == (0, ""), complaints
     assert "stopped listening" in complaints
@@ -223,8 +223,8 @@ def test_a_shortcuts_second_press_ends_what_the_first_began(
     assert first.returncode == 0, complaints
     assert Path(out.strip()).is_file()
     assert "red sailboat" in complaints
-    third = pressed()
+    third = press()
     server.until(lambda: server.status()["listening"])
-    third.kill()  # whoever pressed has gone: nobody listens for nobody
+    third.kill()  # a recording stops when the client that started it is gone
     third.communicate()
     server.until(lambda: not server.status()["listening"])

@@ -1,4 +1,4 @@
-"""Bringing a model in: what comes out computes what went in, says the same of itself, and bad input leaves nothing."""
+"""Converting a model: the graphs compute the same as the original, and bad input leaves nothing behind."""
 
 import json
 import shutil
@@ -20,8 +20,8 @@ from orchestrator.convert import convert, describe, graphs, source, tokenizer
 from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.paint.description import Description
 
-SINGLES = 1e-4  # of outputs of size 1: the largest difference seen with whole weights is 2.2e-5
-HALVES = 0.1  # the same with weights stored as halves: 0.036, in the text encoder, whose attention is sharp
+FP32 = 1e-4  # of outputs of size 1: the largest difference seen with fp32 weights is 2.2e-5
+FP16 = 0.1  # the same with weights stored as fp16: 0.036, in the text encoder, whose attention is sharp
 ZERO_SNR = diffusers.DDIMScheduler(rescale_betas_zero_snr=True, prediction_type="v_prediction")
 PIECES = ("text_encoder", "unet", "vae_decoder", "vae_encoder")
 
@@ -35,12 +35,12 @@ def saved(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def converted(saved, tmp_path_factory):
-    """The same as ONNX graphs, its weights in whole and as halves."""
+    """The same as ONNX graphs, with weights in fp16 and in fp32."""
     folder = tmp_path_factory.mktemp("converted")
     for weights in package.PRECISIONS:
-        told = list(convert(saved, folder / weights, to="onnx", weights=weights))
-    assert [each.index for each in told] == sorted(each.index for each in told)
-    assert {each.piece for each in told} == {*PIECES, "model.json"}
+        working = list(convert(saved, folder / weights, to="onnx", weights=weights))
+    assert [each.done for each in working] == sorted(each.done for each in working)
+    assert {each.what.partition(":")[0] for each in working} == {*PIECES, "model.json"}
     return folder
 
 
@@ -57,7 +57,7 @@ def session(path: Path) -> onnxruntime.InferenceSession:
 
 
 def feed(graph: graphs.Graph) -> dict[str, torch.Tensor]:
-    """Draw inputs of a graph's shapes; the tokens end somewhere."""
+    """Draw random inputs of a graph's shapes; the tokens contain an end."""
     torch.manual_seed(1)
     drawn = {name: torch.randn_like(value) for name, value in graph.inputs.items() if value.is_floating_point()}
     if "timestep" in drawn:
@@ -78,12 +78,12 @@ def difference(model: source.Source, piece: str, path: Path) -> float:
 
 
 @pytest.mark.parametrize("piece", PIECES)
-@pytest.mark.parametrize(("weights", "tolerance"), [("fp32", SINGLES), ("fp16", HALVES)])
-def test_an_onnx_graph_computes_what_the_piece_computes(saved, converted, piece, weights, tolerance):
+@pytest.mark.parametrize(("weights", "tolerance"), [("fp32", FP32), ("fp16", FP16)])
+def test_an_onnx_graph_computes_the_same_as_the_original(saved, converted, piece, weights, tolerance):
     assert difference(source.open_source(saved), piece, converted / weights / f"{piece}.onnx") < tolerance
 
 
-def test_our_attention_and_gates_compute_what_those_of_diffusers_do(saved):
+def test_our_attention_and_gates_equal_diffusers(saved):
     model = source.open_source(saved)
     unet = diffusers.UNet2DConditionModel.from_pretrained(saved / "unet")
     inputs = feed(graphs.read(model, "unet", for_onnx=True))
@@ -95,7 +95,7 @@ def test_our_attention_and_gates_compute_what_those_of_diffusers_do(saved):
             assert torch.allclose(rewritten, expected, atol=1e-5)
 
 
-def test_halves_take_half_the_room(converted):
+def test_fp16_weights_take_half_the_space(converted):
     small, large = ((converted / weights / "text_encoder.onnx").stat().st_size for weights in ("fp16", "fp32"))
     assert 0.49 < small / large < 0.54
 
@@ -107,7 +107,7 @@ def test_the_unet_takes_any_number_of_pictures_and_keeps_them_apart(converted):
     inputs = {name: random.randn(*shape).astype(np.float32) for name, shape in shapes.items()}
     together = unet.run(None, inputs)[0]
     alone = [unet.run(None, {name: value[at : at + 1] for name, value in inputs.items()})[0] for at in range(3)]
-    assert np.abs(together - np.concatenate(alone)).max() < SINGLES
+    assert np.abs(together - np.concatenate(alone)).max() < FP32
 
 
 def test_the_unet_has_one_node_for_each_attention_and_no_arithmetic_on_shapes(converted):
@@ -121,11 +121,11 @@ def test_the_unet_has_one_node_for_each_attention_and_no_arithmetic_on_shapes(co
 )
 def test_a_model_is_described_as_its_configurations_say(kind, padding, prediction, tmp_path):
     saved = tiny.save(kind, tmp_path / "diffusers")
-    told = describe.describe(source.open_source(saved), "tiny")
-    assert (told.token_padding, told.prediction) == (padding, prediction)
-    assert (told.latent_shape, told.size, told.text_width) == ((4, 8, 8), (64, 64), tiny.KINDS[kind]["width"])
-    assert (told.beta_schedule, told.latent_scale, told.token_length) == ("scaled_linear", 0.18215, 77)
-    assert (told.sampler, told.spacing, told.steps, told.guidance) == ("dpm++2m", "leading", 20, 7.5)
+    found = describe.describe(source.open_source(saved), "tiny")
+    assert (found.token_padding, found.prediction) == (padding, prediction)
+    assert (found.latent_shape, found.size, found.text_width) == ((4, 8, 8), (64, 64), tiny.KINDS[kind]["width"])
+    assert (found.beta_schedule, found.latent_scale, found.token_length) == ("scaled_linear", 0.18215, 77)
+    assert (found.sampler, found.spacing, found.steps, found.guidance) == ("dpm++2m", "leading", 20, 7.5)
 
 
 @pytest.mark.parametrize(
@@ -138,17 +138,17 @@ def test_a_model_is_described_as_its_configurations_say(kind, padding, predictio
         (diffusers.LCMScheduler(), ("lcm", "leading", 4, 1.0, False)),
     ],
 )
-def test_a_scheduler_tells_how_its_model_likes_to_be_painted_with(broken, scheduler, expected):
+def test_the_scheduler_gives_a_model_its_preferred_settings(broken, scheduler, expected):
     shutil.rmtree(broken / "scheduler")
     scheduler.save_pretrained(broken / "scheduler")
-    told = describe.describe(source.open_source(broken), "tiny")
-    assert (told.sampler, told.spacing, told.steps, told.guidance, told.zero_terminal_snr) == expected
+    found = describe.describe(source.open_source(broken), "tiny")
+    assert (found.sampler, found.spacing, found.steps, found.guidance, found.zero_terminal_snr) == expected
 
 
-def test_what_the_maker_says_of_a_model_stands_above_what_is_derived(broken):
+def test_a_model_json_takes_precedence_over_what_is_derived(broken):
     (broken / "model.json").write_text(json.dumps({"name": "mine", "guidance": 3.0, "words": ["a", "house"]}))
-    told = describe.describe(source.open_source(broken), "tiny")
-    assert (told.name, told.guidance, told.words, told.steps) == ("mine", 3.0, ("a", "house"), 20)
+    found = describe.describe(source.open_source(broken), "tiny")
+    assert (found.name, found.guidance, found.words, found.steps) == ("mine", 3.0, ("a", "house"), 20)
 
 
 def test_the_preview_matrix_is_the_one_that_fits_the_decoder_best(saved, monkeypatch):
@@ -214,7 +214,7 @@ def checked(broken):
 
 
 @pytest.mark.parametrize("threshold", [-0.99, 0.99])
-def test_the_safety_checker_decides_as_that_of_diffusers(checked, threshold):
+def test_the_safety_checker_decides_as_diffusers_does(checked, threshold):
     checker = StableDiffusionSafetyChecker.from_pretrained(checked / "safety_checker")
     checker.concept_embeds_weights.data.fill_(threshold)
     checker.save_pretrained(checked / "safety_checker")
@@ -314,7 +314,7 @@ def test_a_damaged_model_is_one_line_and_a_hint_and_leaves_nothing(broken, tmp_p
 @pytest.mark.parametrize(
     "asked", [{"to": "tflite"}, {"to": "onnx", "palettize": 6}, {"to": "coreml", "palettize": 5}, {"weights": "int4"}]
 )
-def test_what_cannot_be_asked_for_is_misuse(saved, tmp_path, asked):
+def test_impossible_wishes_are_misuse(saved, tmp_path, asked):
     with pytest.raises(Misuse):
         list(convert(saved, tmp_path / "model", **{"to": "onnx", **asked}))
 
@@ -331,9 +331,9 @@ def test_a_missing_extra_is_one_line_and_the_command_that_installs_it(saved, tmp
     assert caught.value.hint == "pip install 'audio-to-image[convert]'"
 
 
-def test_a_conversion_that_is_given_up_leaves_nothing(saved, tmp_path):
+def test_an_abandoned_conversion_leaves_nothing(saved, tmp_path):
     running = convert(saved, tmp_path / "out" / "model", to="onnx")
-    while next(running).piece != "unet":
+    while not next(running).what.startswith("unet:"):
         pass
     assert list((tmp_path / "out").iterdir())
     running.close()  # type: ignore[attr-defined]  # it is a generator
@@ -349,7 +349,7 @@ def test_graphs_too_large_for_one_file_keep_their_weights_beside_it(saved, tmp_p
     graph, weights = ((tmp_path / name).stat() for name in ("unet.onnx", "unet.onnx.data"))
     assert weights.st_size > graph.st_size
     assert weights.st_mode == graph.st_mode
-    assert difference(model, "unet", tmp_path / "unet.onnx") < SINGLES
+    assert difference(model, "unet", tmp_path / "unet.onnx") < FP32
 
 
 def test_a_description_survives_its_file(converted):

@@ -40,7 +40,7 @@ def paint(painter, **changes):
 
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("guidance", [1.0, 5.0])
-def test_core_ml_paints_what_onnx_runtime_paints(onnx, stand_in, tmp_path, batch, guidance):
+def test_core_ml_paints_the_same_as_onnx_runtime(onnx, stand_in, tmp_path, batch, guidance):
     folder = compile_from(onnx, tmp_path / "core-ml", batch)
     expected = paint(open_painter(onnx, engine="onnx", threads=1), guidance=guidance)
     seen = paint(open_painter(folder, engine="coreml"), guidance=guidance)
@@ -194,7 +194,7 @@ def test_a_model_of_other_shapes_or_with_more_inputs_is_one_line(onnx, stand_in,
         paint(open_painter(folder, engine="coreml"))
 
 
-def test_what_core_ml_says_becomes_one_line(onnx, stand_in, tmp_path, monkeypatch):
+def test_core_ml_errors_become_one_line(onnx, stand_in, tmp_path, monkeypatch):
     folder = compile_from(onnx, tmp_path / "core-ml")
     monkeypatch.setattr(StrictModel, "predict", lambda *_: (_ for _ in ()).throw(RuntimeError("E5RT:\nfailed")))
     with pytest.raises(AudioToImageError, match=r"TextEncoder\.mlmodelc failed: E5RT: failed") as caught:
@@ -202,7 +202,7 @@ def test_what_core_ml_says_becomes_one_line(onnx, stand_in, tmp_path, monkeypatc
     assert "compute-unit" in caught.value.hint
 
 
-def test_elsewhere_than_on_a_mac_it_says_so_in_one_line(tmp_path, monkeypatch):
+def test_without_macos_it_fails_with_one_clear_error(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.platform", "linux")
     (tmp_path / "Unet.mlpackage").mkdir()
     with pytest.raises(AudioToImageError, match="macOS only") as caught:

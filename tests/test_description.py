@@ -1,4 +1,4 @@
-"""The API's description against a real server: all it says is so, whatever is asked."""
+"""The API's description against a real server: every response matches it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def quick() -> dict[str, Any]:
-    """The description, but pictures take one step and come one at a time, and no other engine is begun for them."""
+    """The description, limited to one picture of one step by the engine that is loaded."""
     quick: dict[str, Any] = json.loads(json.dumps(openapi()))
     for name in ("PictureWish", "PictureForm", "ImageWish", "EditForm"):
         schema = quick["components"]["schemas"][name]
@@ -59,11 +59,11 @@ API.config.phases.coverage.enabled = False
 @settings(
     max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
 )
-def test_whatever_is_asked_the_answer_is_as_described(case: schemathesis.Case, server: Server) -> None:
+def test_every_response_matches_its_description(case: schemathesis.Case, server: Server) -> None:
     case.call_and_validate(base_url=server.url, checks=TRUE, timeout=60)
 
 
-def test_the_server_tells_its_description(server: Server) -> None:
+def test_the_server_serves_its_description(server: Server) -> None:
     assert server.ask("GET", "/openapi.json").json() == json.loads(json.dumps(openapi()))
 
 

@@ -21,6 +21,7 @@ import pytest
 
 from orchestrator import __version__
 from orchestrator.errors import AudioToImageError
+from orchestrator.studio import door as studio_door
 from orchestrator.studio.door import Door
 from orchestrator.studio.turns import Turns
 from orchestrator.worker import Opening, RemoteEngine
@@ -69,15 +70,15 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def path(folder: Path) -> Iterator[Path]:
     turns = {"speech": Turns(60)}
-    door = Door(folder / "s.socket", turns, _unasked)
+    door = Door(folder / "s.socket", turns, _refuse)
     door.open("http://127.0.0.1:1/")
     yield door.path
     door.close()
     turns["speech"].close()
 
 
-def _unasked(_message: object) -> Any:
-    raise AudioToImageError("nobody asks that")
+def _refuse(_message: object) -> Any:
+    raise AudioToImageError("unknown question")
 
 
 @pytest.fixture
@@ -109,14 +110,25 @@ def _echoes(elsewhere: Remote, word: str) -> None:
         assert elsewhere.call("echo", (word, number)).result() == (word, number)
 
 
-def test_a_client_that_does_not_read_holds_nobody(client: Callable[[], Remote]) -> None:
+def test_a_client_that_does_not_read_blocks_no_other(client: Callable[[], Remote]) -> None:
     slow, other = client(), client()
     call = slow.call("count", 200, 0.0, 100_000)  # twenty megabytes: far more than a socket holds
     assert other.call("echo", 1).result() == 1
     assert len(list(call)) == 200
 
 
-def test_a_stream_that_is_given_up_stops_and_the_next_in_turn_is_served(client: Callable[[], Remote]) -> None:
+def test_a_client_that_lets_too_much_wait_is_disconnected(
+    client: Callable[[], Remote], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studio_door, "MOST_HELD", 1_000_000)
+    slow, other = client(), client()
+    call = slow.call("count", 200, 0.0, 100_000)
+    assert other.call("echo", 1).result() == 1, "now all values of the first call wait"
+    with pytest.raises(AudioToImageError, match="ended"):
+        list(call)
+
+
+def test_an_abandoned_stream_stops_and_the_next_client_is_served(client: Callable[[], Remote]) -> None:
     giving_up, other = client(), client()
     for number, _ in giving_up.call("count", 10_000, 0.01):
         if number == 2:
@@ -149,7 +161,7 @@ def test_a_cancelled_call_that_waits_its_turn_is_never_made(client: Callable[[],
     assert waiting.call("echo", 2).result() == 2
 
 
-def test_what_an_engine_refuses_and_what_it_dies_of_reach_the_one_who_asked(client: Callable[[], Remote]) -> None:
+def test_errors_and_the_death_of_an_engine_reach_the_client_that_called(client: Callable[[], Remote]) -> None:
     one, other = client(), client()
     with pytest.raises(AudioToImageError, match="it cannot") as caught:
         one.call("refuse").result()
@@ -218,7 +230,7 @@ def test_nonsense_on_the_socket_ends_that_connection_only(path: Path, client: Ca
 def test_a_question_that_is_not_about_an_engine_is_answered_or_refused(path: Path) -> None:
     answers = ask(path, "what time is it?")
     assert answers
-    with pytest.raises(AudioToImageError, match="nobody asks that"):
+    with pytest.raises(AudioToImageError, match="unknown question"):
         list(answers)
     assert ask(path.with_name("none"), "what time is it?") is None
 

@@ -65,7 +65,7 @@ def nothing_stands(settings: Settings) -> bool:
 
 def test_a_model_arrives_whole_and_is_recorded(hub: Hub, settings: Settings) -> None:
     happened = get(settings)
-    assert happened[0] == Note(text="boat comes under mit, which restricts nothing", hint="https://example.org")
+    assert happened[0] == Note(text="boat is licensed under mit, which restricts nothing", hint="https://example.org")
     assert happened[-1] == ModelHere(name="boat", path=settings.models / "boat")
     assert whole(settings)
     record = seen.Seen.read(settings.models, "boat")
@@ -79,13 +79,15 @@ def test_a_model_arrives_whole_and_is_recorded(hub: Hub, settings: Settings) -> 
     assert {path.name for path in settings.models.iterdir()} == {"boat", "boat.json", ".boat.lock"}
 
 
-def test_what_the_licence_restricts_is_said_before_the_first_byte(hub: Hub, settings: Settings) -> None:
+def test_the_licence_s_restrictions_are_shown_before_the_first_byte(hub: Hub, settings: Settings) -> None:
     coming = fetch.get(MODEL, settings)
-    assert notes([next(coming)]) == ["boat comes under mit, which restricts nothing"]
+    assert notes([next(coming)]) == ["boat is licensed under mit, which restricts nothing"]
     assert hub.asked == []
 
 
-def test_a_model_that_is_here_asks_for_nothing(hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_is_here_is_not_fetched_again(
+    hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     get(settings)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # no server listens there
     assert get(settings) == [ModelHere(name="boat", path=settings.models / "boat")]
@@ -158,7 +160,7 @@ def test_a_hub_without_ranges_starts_again(hub: Hub, settings: Settings) -> None
     assert whole(settings)
 
 
-def test_stopping_to_iterate_stops_the_work_and_keeps_what_came(hub: Hub, settings: Settings) -> None:
+def test_stopping_the_iteration_stops_the_work_and_keeps_what_was_painted(hub: Hub, settings: Settings) -> None:
     hub.block_pause = 0.005
     coming = fetch.get(MODEL, settings)
     assert any(isinstance(event, Working) and event.done for event in coming)
@@ -237,7 +239,7 @@ def test_the_hub_says_how_long_to_wait(hub: Hub, settings: Settings, monkeypatch
     assert [each for each in waited if each] == [7.0, download.LONGEST_PAUSE]
 
 
-def test_a_hub_that_stays_broken_is_given_up(hub: Hub, settings: Settings) -> None:
+def test_fetching_stops_when_the_hub_keeps_failing(hub: Hub, settings: Settings) -> None:
     hub.statuses = [(500, {})] * 100
     with pytest.raises(HubError, match="status 500"):
         get(settings)
@@ -307,9 +309,7 @@ def test_a_proxy_is_used(hub: Hub, settings: Settings, monkeypatch: pytest.Monke
     assert whole(settings)
 
 
-def test_a_token_opens_a_gate_and_goes_nowhere_else(
-    hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_token_is_accepted_and_sent_nowhere(hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.token, hub.gated = "hf_secret", True
     with pytest.raises(HubError, match="not give") as caught:
         get(settings)
@@ -320,7 +320,7 @@ def test_a_token_opens_a_gate_and_goes_nowhere_else(
     assert hub.tokens_elsewhere == [None]
 
 
-def test_what_another_program_fetched_is_copied(
+def test_a_file_in_the_hubs_cache_is_copied(
     hub: Hub, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     commit = local.commit_of(FILES)

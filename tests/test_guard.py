@@ -1,4 +1,4 @@
-"""Who may ask the studio, and how much: on a small app of three routes, in process and over real sockets."""
+"""Who may send requests, and how large: a small app behind the guard, in process and over real sockets."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_another_sites_page_is_refused(origin: str, method: str, path: str, kind
     assert (answer.status, answer.code) == (403, "wrong_origin")
 
 
-def test_the_own_page_is_served_also_through_a_tunnel() -> None:
+def test_the_page_is_also_served_through_a_tunnel() -> None:
     for port in ("8765", "9999"):
         own: dict[str, Any] = {
             "host": f"localhost:{port}",
@@ -259,7 +259,7 @@ def test_no_token_however_written_is_let_in_or_breaks_anything(given: bytes) -> 
         assert answer.status == 401
 
 
-def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes() -> None:
+def test_a_body_whose_length_is_too_large_is_refused_at_once() -> None:
     rules = Rules(words_bytes=100, upload_bytes=200)
     answer = ask(rules, "/count", "POST", content_length="101")
     assert (answer.status, answer.code) == (413, "too_large")
@@ -268,13 +268,13 @@ def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes() -> None:
     assert ask(rules, "/count", "POST", content_length="201", **many).status == 413
 
 
-def test_a_body_that_does_not_say_is_counted() -> None:
+def test_a_body_without_a_length_is_counted() -> None:
     assert ask(Rules(words_bytes=100), "/count", "POST", bytes(100)).body == b"100"
     answer = ask(Rules(words_bytes=100), "/count", "POST", bytes(101))
     assert (answer.status, answer.code) == (413, "too_large")
 
 
-def test_every_answer_tells_the_browser_to_be_careful() -> None:
+def test_every_response_has_the_security_headers() -> None:
     for answer in (
         ask(HERE),
         ask(HERE, "/nowhere"),
@@ -290,7 +290,7 @@ def test_every_answer_tells_the_browser_to_be_careful() -> None:
         assert "microphone=(self)" in answer.headers["permissions-policy"]
 
 
-def test_what_starlette_refuses_is_answered_like_everything_else() -> None:
+def test_errors_of_starlette_have_the_form_of_all_others() -> None:
     assert ask(HERE, "/nowhere").code == "not_found"
     wrong = ask(HERE, "/count")
     assert (wrong.status, wrong.code, wrong.headers["allow"]) == (405, "method_not_allowed", "POST")

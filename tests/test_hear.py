@@ -52,7 +52,7 @@ def meanings(hearer: Hearer, sound: Iterable[Samples]) -> list[Words | Nothing]:
 
 @pytest.fixture
 def hear(tmp_path: Path) -> Callable[..., Words | Nothing]:
-    """Have a parrot listen to a sound, voice detection and all."""
+    """Return a function that has a parrot hear a sound, after voice detection."""
 
     def hear(sound: Samples, parrot: Parrot, hearer: str = "whisper", **task: object) -> Words | Nothing:
         model = parrot.write(tmp_path / "ggml-parrot.bin")
@@ -161,7 +161,7 @@ def test_heard_travels_between_processes():
 
 
 @pytest.mark.parametrize("sound", [silence(3), noise(3), tones(3, 50, 100), tones(3, 440), silence(0)])
-def test_the_model_is_not_asked_where_nobody_speaks(sound: Samples, hear):
+def test_the_model_is_not_run_without_speech(sound: Samples, hear):
     assert hear(sound, RED_HOUSE) == Nothing(reason="nobody spoke")
 
 

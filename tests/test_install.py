@@ -1,4 +1,4 @@
-"""`shortcut_install.sh`: for real on this machine, in a folder of its own; on a Mac whose programs are played."""
+"""`shortcut_install.sh`: for real on this machine, in a folder of its own; and on a Mac of fake programs."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def program(path: Path, text: str) -> Path:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """A folder that is the whole PATH: the tools that every system has, and those that a test plays."""
+    """A folder that is the whole PATH: the tools that every system has, and those that a test fakes."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for tool in TOOLS:
@@ -76,7 +76,7 @@ def machine(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def mac(machine: Path) -> Path:
-    """A new Mac with Homebrew, whisper-cpp and Python 3.12: each program says what it was asked."""
+    """A new Mac with Homebrew, whisper-cpp and Python 3.12: the fakes write down how they were called."""
     program(machine / "uname", "case $1 in -m) echo arm64 ;; *) echo Darwin ;; esac")
     program(
         machine / "brew",
@@ -95,7 +95,7 @@ def run(
     script: Path = SCRIPT,
     **environment: str,
 ) -> str:
-    """Run the script and give back what it said."""
+    """Run the script and return its output."""
     done = subprocess.run(
         [str(script), *flags],
         env={"PATH": str(path), "HOME": str(home)} | environment,
@@ -245,12 +245,12 @@ def test_debian_gets_its_packages_through_apt_and_sudo_where_that_is_needed(mach
     assert "Shortcut" not in said
 
 
-def test_an_intel_mac_is_told_at_once(mac: Path, isolated: Path) -> None:
+def test_an_intel_mac_is_refused_at_once(mac: Path, isolated: Path) -> None:
     program(mac / "uname", "case $1 in -m) echo x86_64 ;; *) echo Darwin ;; esac")
     assert "error: this needs a Mac with Apple Silicon" in run(mac, isolated, "--yes", code=1)
 
 
-def test_somebody_elses_command_is_left_alone(mac: Path, isolated: Path) -> None:
+def test_a_command_that_is_not_ours_is_left_alone(mac: Path, isolated: Path) -> None:
     program(isolated / ".local/bin/audio-to-image", "echo mine")
     before = tree(isolated)
     assert "belongs to something else" in run(mac, isolated, "--yes", "--no-system", code=1)
@@ -265,7 +265,7 @@ def test_a_command_that_was_put_in_our_place_stays(mac: Path, isolated: Path) ->
     assert [each.name for each in (isolated / ".local/bin").iterdir()] == ["a2i"]
 
 
-def test_nobody_to_ask_and_a_no_change_nothing(mac: Path, isolated: Path) -> None:
+def test_without_a_terminal_or_after_a_no_nothing_changes(mac: Path, isolated: Path) -> None:
     assert "error: cannot ask without a terminal\n  try: add --yes" in run(mac, isolated, "--no-system", code=1)
     person, terminal = os.openpty()
     try:
@@ -286,7 +286,7 @@ def test_flags_are_explained_and_others_refused(mac: Path, isolated: Path) -> No
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of what is checked out, without what the demo models are made with: nobody edits it meanwhile."""
+    """A copy of the checkout that no one else edits, without what the demo models are made with."""
     folder = tmp_path / "Downloads" / "audio-to-image"
     for name in CHECKOUT:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -301,7 +301,7 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.mark.timeout(400)  # about half a minute with pip's cache; the first time 150 MB come over the network
 @pytest.mark.skipif(not DEMO_IS_MADE, reason="the demo models are not made yet, so no wheel can be built")
-def test_it_sets_this_machine_up_finds_all_there_and_takes_all_away(
+def test_it_installs_on_this_machine_finds_an_existing_installation_and_uninstalls(
     checkout: Path, tmp_path: Path, isolated: Path
 ) -> None:
     prefix, played = tmp_path / "my tools", tmp_path / "played"

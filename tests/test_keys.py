@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from terminal import Terminal
 
-from orchestrator.terminal import fit, session
+from orchestrator.terminal import fit, session, width
 from orchestrator.terminal.draft import Draft
 from orchestrator.terminal.keys import Key, Reader
 from orchestrator.terminal.session import StartKey
@@ -101,7 +101,13 @@ def test_releasing_a_held_key_ends_the_sentence(monkeypatch: pytest.MonkeyPatch)
 def test_the_live_line_is_never_wider_than_the_terminal(text: str, columns: int) -> None:
     shown = fit(text, columns)
     assert shown.isprintable()
-    assert len(shown) <= columns
+    assert width(shown) <= columns
+
+
+def test_a_narrow_terminal_shows_the_newest_words() -> None:
+    assert (
+        fit("████░░░░░░░░░░░░░░░░  3.2 s  a red sailboat on the sea at sunset", 30) == "…sailboat on the sea at sunset"
+    )
 
 
 def test_a_narrow_terminal_shows_the_last_words() -> None:

@@ -91,7 +91,7 @@ def test_unloading_frees_every_graph_and_painting_loads_again():
     assert (paint(own)[-1].pixels == first).all()
 
 
-def test_each_of_several_pictures_is_the_one_its_own_seed_gives():
+def test_each_of_several_pictures_is_what_its_seed_alone_gives():
     batch = [step for step in paint(painter(), count=3, sampler="euler-a") if step.pixels is not None]
     assert [(step.picture, step.seed) for step in batch] == [(0, 7), (1, 8), (2, 9)]
     alone = paint(painter(), seed=9, sampler="euler-a")[-1]
@@ -200,13 +200,13 @@ def test_a_flagged_picture_is_black_and_says_so():
     assert fine.pixels.any()
 
 
-def test_what_a_small_model_does_not_know_is_said_once():
+def test_unknown_words_of_a_small_model_are_warned_about_once():
     small = Description(**{**vars(DESCRIPTION), "words": ("a", "red", "house", "blurry")})
     steps = paint(painter(small), prompt="a red dragon", negative="blurry", count=2)
     assert [step.warnings for step in steps if step.warnings] == [("simulated knows 4 words; not: dragon",)]
 
 
-def test_a_prompt_that_is_too_long_says_what_was_left_out():
+def test_a_warning_names_the_end_of_a_prompt_that_is_too_long():
     first = paint(painter(), prompt="a red house by the sea, wow, wow, a dragon and a horse")[0]
     assert "10 tokens" in first.warnings[0]
     assert "a dragon and a horse" in first.warnings[0]
@@ -219,7 +219,7 @@ def test_numbers_that_overflow_are_an_error_and_no_black_picture(value):
     assert "compute-unit" in caught.value.hint
 
 
-def test_graphs_that_are_something_else_are_named():
+def test_a_graph_of_another_kind_is_named_in_the_error():
     with pytest.raises(AudioToImageError, match=r"unet .* something else: it takes z"):
         paint(painter(unet=decoder()))
     wrong = Simulated(lambda **_: {"picture": np.zeros(1)}, z=Port(shape=(1, *SHAPE), dtype=np.float32))

@@ -36,8 +36,8 @@ PORTS = {  # as Apple's own packages have them, here for a tiny model
 NAMES = {theirs: ours for ours, theirs in layout.CORE_ML_NAMES.items()}
 AGREEMENT = {"TextEncoder": 33.0, "Unet": 50.0, "VAEDecoder": 45.0, "VAEEncoder": 50.0}
 # dB below the signal. Seen: 36 in the text encoder, whose random attention is sharp; 55 in the UNet, and 41 when it
-# counted time in halves; 47 and more in the autoencoder.
-PAINTED = 45.0  # dB between whole pictures, halves beside singles; seen: 54 to 65
+# counted time in fp16; 47 and more in the autoencoder.
+PAINTED = 45.0  # dB between whole pictures, fp16 beside fp32; seen: 54 to 65
 PALETTIZED = 30.0  # dB, 6 bits beside 16; seen: 41 to 54 over three tiny models
 
 
@@ -50,10 +50,10 @@ def models(tmp_path_factory):
     tiny.to_onnx(saved, folder / "onnx")
     for _ in convert(saved, folder / "six", to="coreml", palettize=6):
         pass
-    shutil.copytree(folder / "six", folder / "halves")
-    shutil.rmtree(folder / "halves" / "Unet.mlpackage")  # all else is too small to be palettized
+    shutil.copytree(folder / "six", folder / "fp16")
+    shutil.rmtree(folder / "fp16" / "Unet.mlpackage")  # all else is too small to be palettized
     graph = graphs.read(source.open_source(saved), "unet", for_onnx=False)
-    assert list(coreml.write(graph, folder / "halves", bits=None))
+    assert list(coreml.write(graph, folder / "fp16", bits=None))
     return folder
 
 
@@ -85,9 +85,9 @@ def test_a_package_has_the_inputs_and_outputs_of_apples(models, name):
 
 
 @pytest.mark.parametrize("name", PORTS)
-@pytest.mark.parametrize("halves", [False, True])
-def test_a_package_computes_what_the_onnx_graph_computes(models, name, halves):
-    package = mil.load(models / "halves" / f"{name}.mlpackage", halves=halves)
+@pytest.mark.parametrize("fp16", [False, True])
+def test_a_package_computes_the_same_as_the_onnx_graph(models, name, fp16):
+    package = mil.load(models / "fp16" / f"{name}.mlpackage", fp16=fp16)
     random = np.random.RandomState(0)
     given = {port: random.randn(*shape).astype(np.float32) for port, shape in package.inputs.items()}
     if "timestep" in given:
@@ -104,11 +104,11 @@ def test_a_package_computes_what_the_onnx_graph_computes(models, name, halves):
 
 def test_six_bits_a_weight_still_paint_the_picture(models):
     onnx = paint(open_painter(models / "onnx", engine="onnx", threads=1))
-    halves = paint(mil.painter(models / "halves", halves=True))
+    fp16 = paint(mil.painter(models / "fp16", fp16=True))
     six = paint(mil.painter(models / "six"))
     assert onnx.std() > 20  # there is something to compare
-    assert decibels(255**2, halves, onnx) > PAINTED
-    assert PALETTIZED < decibels(255**2, six, halves) < PAINTED + 10  # and it was palettized
+    assert decibels(255**2, fp16, onnx) > PAINTED
+    assert PALETTIZED < decibels(255**2, six, fp16) < PAINTED + 10  # and it was palettized
 
 
 def test_only_large_weights_of_the_unet_and_the_text_encoder_are_palettized(models):
@@ -130,13 +130,13 @@ def test_a_palette_is_unpacked_from_its_bits():
 
 
 def test_inputs_of_another_shape_are_refused(models):
-    package = mil.load(models / "halves" / "VAEDecoder.mlpackage")
+    package = mil.load(models / "fp16" / "VAEDecoder.mlpackage")
     with pytest.raises(ValueError, match="takes"):
         package(z=np.zeros((1, 4, 9, 8), np.float32))
 
 
-def test_tokens_beyond_two_thousand_survive_halves(models):
-    package = mil.load(models / "halves" / "TextEncoder.mlpackage", halves=True)
+def test_tokens_beyond_two_thousand_survive_fp16(models):
+    package = mil.load(models / "fp16" / "TextEncoder.mlpackage", fp16=True)
     tokens = np.full((1, 77), 4099.0, np.float32)
     other = tokens + 1
     assert (
@@ -145,8 +145,8 @@ def test_tokens_beyond_two_thousand_survive_halves(models):
     )
 
 
-def test_a_decoder_with_large_numbers_does_not_overflow_in_halves(models, tmp_path):
-    """Trained decoders have them: squared, they are beyond what a half can hold, and the picture was black."""
+def test_a_decoder_with_large_numbers_does_not_overflow_in_fp16(models, tmp_path):
+    """Trained decoders have them: their squares are beyond fp16, and the picture was black."""
     graph = graphs.read(source.open_source(models / "diffusers"), "vae_decoder", for_onnx=False)
     graph.module.decoder.conv_in.weight.data *= 1000
     assert list(coreml.write(graph, tmp_path, bits=None))
@@ -155,5 +155,5 @@ def test_a_decoder_with_large_numbers_does_not_overflow_in_halves(models, tmp_pa
         large = float(graph.module.decoder.conv_in(graph.module.before(z)).abs().max())
         expected = graph.module(z).numpy()
     assert large**2 > 65_504
-    painted = mil.load(tmp_path / "VAEDecoder.mlpackage", halves=True)(z=z.numpy())["image"]
+    painted = mil.load(tmp_path / "VAEDecoder.mlpackage", fp16=True)(z=z.numpy())["image"]
     assert decibels(expected.var(), painted, expected) > AGREEMENT["VAEDecoder"]

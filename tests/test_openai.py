@@ -29,7 +29,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def served(data: Path) -> Iterator[Server]:
-    """One server for all: no test here leaves anything that another minds."""
+    """One server for all tests: none leaves anything behind that affects another."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUDIO_TO_IMAGE_DATA", str(data))
         server = Server()
@@ -62,7 +62,7 @@ def test_the_models_that_are_here_are_listed_and_described(client: openai.OpenAI
     assert client.models.retrieve("whisper-1").id == "demo-speech"
 
 
-def test_a_model_that_is_not_here_is_not_found_and_the_hint_brings_it(client: openai.OpenAI) -> None:
+def test_a_missing_model_is_not_found_and_the_hint_fetches_it(client: openai.OpenAI) -> None:
     with pytest.raises(openai.NotFoundError) as error:
         client.models.retrieve("base.en")
     assert refused(error, "model")["hint"] == "audio-to-image models get base.en"
@@ -80,7 +80,7 @@ def test_a_recording_is_written_down(client: openai.OpenAI, model: str) -> None:
     assert client.audio.transcriptions.create(file=RECORDING, model=model).text == SPOKEN
 
 
-def test_every_form_of_writing_down_is_what_the_client_reads(client: openai.OpenAI) -> None:
+def test_every_transcript_format_is_what_the_client_parses(client: openai.OpenAI) -> None:
     text = client.audio.transcriptions.create(file=RECORDING, model="whisper-1", response_format="text")
     assert text == f"{SPOKEN}\n"
     srt = client.audio.transcriptions.create(file=RECORDING, model="whisper-1", response_format="srt")
@@ -115,7 +115,7 @@ def test_words_come_as_a_stream(client: openai.OpenAI, tmp_path: Path) -> None:
     assert last.text.startswith(SPOKEN)
 
 
-def test_what_is_no_recording_is_refused(client: openai.OpenAI, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_recording_is_refused(client: openai.OpenAI, tmp_path: Path) -> None:
     text = tmp_path / "notes.wav"
     text.write_text("this is not a recording")
     for stream in (False, True):
@@ -130,7 +130,7 @@ def test_a_model_that_knows_english_only_translates_nothing_and_says_which_does(
     assert refused(error)["hint"] == "get one that can: audio-to-image models get base"
 
 
-def test_what_cannot_be_written_down_so_is_refused_by_name(client: openai.OpenAI) -> None:
+def test_an_unknown_transcript_format_is_refused_by_name(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as error:
         client.audio.transcriptions.create(file=RECORDING, model="whisper-1", response_format="diarized_json")
     refused(error, "response_format")
@@ -214,7 +214,7 @@ def test_an_engine_that_does_not_fit_is_the_clients_mistake(client: openai.OpenA
     refused(error)
 
 
-def test_masks_and_what_is_no_picture_are_refused(client: openai.OpenAI, tmp_path: Path) -> None:
+def test_masks_and_files_that_are_not_pictures_are_refused(client: openai.OpenAI, tmp_path: Path) -> None:
     path = tmp_path / "red.png"
     Image.new("RGB", (8, 8), "red").save(path)
     with pytest.raises(openai.BadRequestError) as error:

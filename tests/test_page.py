@@ -1,4 +1,4 @@
-"""The studio's page as a person meets it: real Chromium, a real `serve`, the demo models, few steps."""
+"""The studio's page in real Chromium, with a real `serve`, the demo models, few steps."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def studio(running: Server, visit: Visit) -> Visitor:
-    """Someone with the page of the running server open."""
+    """A visitor with the page of the running server open."""
     return visit(running.url)
 
 
@@ -64,14 +64,14 @@ def made(folder: Path, prompts: list[str]) -> None:
     Gallery(folder).rebuild()
 
 
-def told(server: Server, picture: str) -> dict[str, Any]:
+def recipe_of(server: Server, picture: str) -> dict[str, Any]:
     return server.ask("GET", f"/v1/gallery/{picture}").json()
 
 
 # Talking
 
 
-def test_words_appear_while_one_speaks_and_become_a_picture(studio: Visitor, running: Server) -> None:
+def test_words_appear_during_speech_and_become_a_picture(studio: Visitor, running: Server) -> None:
     studio.says(SAILBOAT)
     studio.at("#mic").hover()
     studio.page.mouse.down()
@@ -80,13 +80,13 @@ def test_words_appear_while_one_speaks_and_become_a_picture(studio: Visitor, run
     expect(studio.at("#mic")).to_have_attribute("aria-pressed", "true")
     studio.page.mouse.up()
     studio.has_picture()
-    picture = told(running, studio.shown())
+    picture = recipe_of(running, studio.shown())
     assert "red sailboat" in picture["transcript"]
     expect(studio.at("#shown")).to_have_attribute("alt", picture["prompt"])
     assert [each["do"] for each in studio.sent] == ["listen", "stop"]
 
 
-def test_a_screen_reader_s_press_listens_until_one_is_silent_and_is_told_what_came_of_it(studio: Visitor) -> None:
+def test_a_screen_reader_s_press_listens_until_silence_and_announces_the_result(studio: Visitor) -> None:
     studio.page.evaluate(
         "loudest = 0; new MutationObserver(() => loudest = Math.max(loudest, +meter.getAttribute('aria-valuenow')))"
         ".observe(meter = document.getElementById('meter'), {attributes: true});"
@@ -104,7 +104,7 @@ def test_a_screen_reader_s_press_listens_until_one_is_silent_and_is_told_what_ca
     assert [each["do"] for each in studio.sent] == ["listen"]
 
 
-def test_words_can_be_mended_before_they_are_painted(studio: Visitor, running: Server) -> None:
+def test_words_can_be_edited_before_they_are_painted(studio: Visitor, running: Server) -> None:
     studio.says(SAILBOAT)
     studio.button("Check the words before painting").click()
     studio.at("#mic").click()
@@ -114,7 +114,7 @@ def test_words_can_be_mended_before_they_are_painted(studio: Visitor, running: S
     words.fill("a blue sailboat on the sea at night")
     studio.page.keyboard.press("Enter")
     studio.has_picture()
-    assert told(running, studio.shown())["prompt"] == "a blue sailboat on the sea at night"
+    assert recipe_of(running, studio.shown())["prompt"] == "a blue sailboat on the sea at night"
 
 
 def test_a_sentence_can_change_the_picture_before_it(studio: Visitor, running: Server) -> None:
@@ -124,23 +124,21 @@ def test_a_sentence_can_change_the_picture_before_it(studio: Visitor, running: S
     studio.writes("make it night")
     expect(studio.at("#words")).to_have_text("a red house by the sea at night")
     studio.has_picture()
-    changed = told(running, studio.shown())
+    changed = recipe_of(running, studio.shown())
     assert (changed["parent"], changed["prompt"]) == (first, "a red house by the sea at night")
     expect(studio.at("#changing")).to_contain_text("night")  # goes on from there
     studio.button("Stop changing this picture").click()
-    assert not told(running, studio.paints("a green tree"))["parent"]
+    assert not recipe_of(running, studio.paints("a green tree"))["parent"]
 
 
-def test_a_picture_that_is_being_changed_is_what_spoken_words_are_painted_from(
-    studio: Visitor, running: Server
-) -> None:
+def test_spoken_words_are_painted_from_the_picture_being_changed(studio: Visitor, running: Server) -> None:
     first = studio.paints("a red house")
     studio.button("Change it").click()
     studio.says(SAILBOAT)
     studio.at("#mic").click()
     expect(studio.at("#words")).to_contain_text("sailboat")
     studio.has_picture()
-    assert told(running, studio.shown())["parent"] == first
+    assert recipe_of(running, studio.shown())["parent"] == first
 
 
 def test_escape_stops_a_sentence_and_the_next_one_may_come(studio: Visitor, running: Server) -> None:
@@ -180,7 +178,7 @@ def test_silence_is_one_clear_line(studio: Visitor, silence: Path) -> None:
     expect(studio.at("#mic")).to_be_focused()
 
 
-def test_without_a_microphone_of_its_own_the_page_says_so_and_takes_the_machine_s(
+def test_without_a_browser_microphone_the_page_uses_the_server_s_and_says_so(
     microphone: Microphone, serve: Callable[..., Server], visit: Visit
 ) -> None:
     refuse = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'))"
@@ -196,7 +194,7 @@ def test_without_a_microphone_of_its_own_the_page_says_so_and_takes_the_machine_
     assert [each["microphone"] for each in visitor.sent if each["do"] == "listen"] == ["server"]
 
 
-def test_a_browser_that_gives_no_microphone_takes_the_machine_s_from_the_start(running: Server, visit: Visit) -> None:
+def test_a_browser_without_a_microphone_uses_the_server_s_from_the_start(running: Server, visit: Visit) -> None:
     visitor = visit(running.url, script="Object.defineProperty(navigator, 'mediaDevices', {value: undefined})")
     expect(visitor.at("#mic-hint")).to_contain_text("the server's microphone")
 
@@ -218,7 +216,7 @@ def test_painting_shows_its_steps_and_a_preview_and_can_be_stopped(running: Serv
     running.until(lambda: running.status()["jobs"]["running"] == 0)
 
 
-def test_the_panel_s_settings_are_what_is_painted_with_and_outlast_the_page(running: Server, visit: Visit) -> None:
+def test_the_panel_s_settings_are_used_and_survive_a_reload(running: Server, visit: Visit) -> None:
     visitor = visit(running.url, options={})
     expect(visitor.at("#status-text")).to_have_text(re.compile("Ready|Loading|Asleep|Working"))
     visitor.button("How to paint").click()
@@ -230,18 +228,18 @@ def test_the_panel_s_settings_are_what_is_painted_with_and_outlast_the_page(runn
     ).get_by_text("2", exact=True).click()
     visitor.button("Done").click()
     expect(visitor.at("#options")).to_be_focused()
-    picture = told(running, visitor.paints("a red house"))
+    picture = recipe_of(running, visitor.paints("a red house"))
     seen = [picture[name] for name in ("steps", "guidance", "seed", "negative", "sampler")]
     assert seen == [2, 1.5, 8, "clouds", "euler"]  # picture 2 of 2
     expect(visitor.at("#batch li")).to_have_count(2)
     visitor.at("#batch button").first.click()
-    assert told(running, visitor.shown())["seed"] == 7
+    assert recipe_of(running, visitor.shown())["seed"] == 7
     visitor.page.reload()
     visitor.button("How to paint").click()
     expect(visitor.page.get_by_label("Seed")).to_have_value("7")
 
 
-def test_a_picture_s_page_tells_how_it_was_made_and_paints_it_again(studio: Visitor, running: Server) -> None:
+def test_a_picture_s_page_shows_how_it_was_made_and_paints_it_again(studio: Visitor, running: Server) -> None:
     with studio.page.expect_response("**/v1/pictures"):
         first = studio.paints("a red house")
     studio.at("#shown-link").click()
@@ -251,7 +249,7 @@ def test_a_picture_s_page_tells_how_it_was_made_and_paints_it_again(studio: Visi
     studio.button("Again").click()
     studio.has_picture()
     expect(studio.at("#shown-link")).not_to_have_attribute("href", f"#/picture/{first}")
-    before, again = told(running, first), told(running, studio.shown())
+    before, again = recipe_of(running, first), recipe_of(running, studio.shown())
     assert (again["prompt"], again["steps"]) == (before["prompt"], before["steps"])
     assert again["seed"] != before["seed"]
 
@@ -259,10 +257,10 @@ def test_a_picture_s_page_tells_how_it_was_made_and_paints_it_again(studio: Visi
     studio.button("Repaint").click()
     expect(studio.at("#notes")).to_contain_text("the same pixels")
     studio.has_picture()
-    assert told(running, studio.shown())["pixels"] == before["pixels"]
+    assert recipe_of(running, studio.shown())["pixels"] == before["pixels"]
 
 
-def test_what_was_heard_and_what_the_filter_took_is_on_its_page(running: Server, visit: Visit) -> None:
+def test_a_picture_s_page_shows_the_transcript_and_what_was_removed(running: Server, visit: Visit) -> None:
     sound = {"file": ("said.wav", SAILBOAT.read_bytes(), "audio/wav")}
     (picture,) = running.ask("POST", "/v1/pictures", files=sound, data={"steps": "2"}).json()["pictures"]
     told = json.dumps(picture | {"transcript": "(coughs) a red house", "removed": ["(coughs)"]})
@@ -277,7 +275,7 @@ def test_what_was_heard_and_what_the_filter_took_is_on_its_page(running: Server,
 # The gallery
 
 
-def test_the_gallery_goes_on_as_one_scrolls_by_day_and_is_searched_as_one_types(running: Server, visit: Visit) -> None:
+def test_the_gallery_loads_more_while_scrolling_and_searches_while_typing(running: Server, visit: Visit) -> None:
     visitor = visit(f"{running.url}/#/gallery", viewport=PHONE)
     tiles, search = visitor.at(".tile"), visitor.page.get_by_role("searchbox")
     expect(visitor.at(".day").nth(1)).to_be_visible()
@@ -434,7 +432,7 @@ def test_no_view_shuts_anyone_out(theme: str, rules: tuple[str, ...], running: S
     expect(visitor.at("#mic")).to_be_visible()
 
 
-def test_the_colours_follow_the_system_until_one_chooses(running: Server, visit: Visit) -> None:
+def test_the_colours_follow_the_system_until_the_user_chooses(running: Server, visit: Visit) -> None:
     visitor = visit(running.url, color_scheme="dark")
     colour = "getComputedStyle(document.body).backgroundColor"
     dark = visitor.page.evaluate(colour)
@@ -474,7 +472,7 @@ def _with_long_words(route: Route) -> None:
 # Trouble
 
 
-def test_the_engines_are_told_and_what_to_do_where_a_demo_model_stands_in(studio: Visitor) -> None:
+def test_the_page_shows_the_engines_and_how_to_replace_a_demo_model(studio: Visitor) -> None:
     expect(studio.at("#status-text")).to_have_text("Ready")
     studio.at("#status").click()
     for name, model in {"Hearing": "demo-speech", "Painting": "demo-picture"}.items():
@@ -484,7 +482,9 @@ def test_the_engines_are_told_and_what_to_do_where_a_demo_model_stands_in(studio
         expect(engine.locator("code")).to_contain_text("audio-to-image models get")
 
 
-def test_an_ended_server_is_told_with_the_command_that_starts_it(serve: Callable[..., Server], visit: Visit) -> None:
+def test_a_stopped_server_is_reported_with_the_command_that_starts_it(
+    serve: Callable[..., Server], visit: Visit
+) -> None:
     server = serve()
     studio = visit(server.url)
     studio.says(SAILBOAT)
@@ -499,7 +499,7 @@ def test_an_ended_server_is_told_with_the_command_that_starts_it(serve: Callable
     studio.complaints.clear()  # Chromium tells of each request that failed
 
 
-def test_what_a_killed_server_left_undone_is_told_once(serve: Callable[..., Server], visit: Visit) -> None:
+def test_lost_jobs_are_shown_once(serve: Callable[..., Server], visit: Visit) -> None:
     server = serve()
     with server.events(json={"prompt": "a red house", "steps": 900}) as events:
         next(each for each in events if each["event"] == "painted")
@@ -514,7 +514,7 @@ def test_what_a_killed_server_left_undone_is_told_once(serve: Callable[..., Serv
     expect(notice).to_have_count(0)
 
 
-def test_the_page_asks_for_nothing_while_it_cannot_be_seen(studio: Visitor) -> None:
+def test_a_hidden_page_sends_no_requests(studio: Visitor) -> None:
     expect(studio.at("#status-text")).to_have_text("Ready")
     studio.page.evaluate("Object.defineProperty(document, 'hidden', {value: true})")
     studio.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
@@ -524,7 +524,7 @@ def test_the_page_asks_for_nothing_while_it_cannot_be_seen(studio: Visitor) -> N
     assert not asked
 
 
-def test_only_strings_js_holds_what_the_page_says() -> None:
+def test_all_texts_of_the_page_are_in_strings_js() -> None:
     folder = Path(__file__).parent.parent / "orchestrator" / "studio" / "page"
     html = re.sub(r"<title>.*?</title>|<!--.*?-->|<[^>]*>", "", (folder / "index.html").read_text(), flags=re.DOTALL)
     assert not html.strip()

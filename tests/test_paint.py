@@ -57,7 +57,7 @@ pytestmark = pytest.mark.quick
     ],
     ids=lambda asked: next(iter(asked)),
 )
-def test_what_cannot_be_painted_is_misuse_in_one_line_with_a_hint(asked):
+def test_an_impossible_wish_is_one_line_and_a_hint(asked):
     with pytest.raises(Misuse) as caught:
         Wish(**{"prompt": "a house", **asked})
     assert len(str(caught.value)) < 200
@@ -65,7 +65,7 @@ def test_what_cannot_be_painted_is_misuse_in_one_line_with_a_hint(asked):
     assert caught.value.hint
 
 
-def test_what_can_be_painted_is_taken_up_to_its_limits():
+def test_wishes_are_accepted_up_to_their_limits():
     Wish(prompt="a" * 10_000, steps=1000, guidance=0.0, seed=MAX_SEED, strength=1.0)
     Wish(prompt="a", steps=1, guidance=100.0, seed=MAX_SEED - 9, count=10)
 

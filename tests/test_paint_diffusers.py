@@ -67,7 +67,7 @@ def model(request, tmp_path_factory):
 
 
 def theirs(pipeline, wish: Wish, monkeypatch) -> Reference:
-    """Let diffusers paint a wish, with noise drawn as we draw it."""
+    """Paint a wish with diffusers, with noise drawn as ours is."""
     random = np.random.RandomState(wish.seed)
     for module in NOISY_MODULES:
         monkeypatch.setattr(
@@ -100,14 +100,14 @@ def theirs(pipeline, wish: Wish, monkeypatch) -> Reference:
 
 
 def in_our_scale(scheduler, latents: np.ndarray) -> np.ndarray:
-    """Bring back the latents of Euler's samplers, which diffusers lets grow with sigma."""
+    """Return the latents at unit variance; in diffusers' Euler samplers they grow with sigma."""
     if "Euler" not in type(scheduler).__name__:
         return latents
     return latents / (float(scheduler.sigmas[scheduler.step_index]) ** 2 + 1) ** 0.5
 
 
 def spy(sampler: str, monkeypatch) -> list[np.ndarray]:
-    """Keep what a sampler of ours makes of the latents at every step."""
+    """Record the latents after every step of one of our samplers."""
     kept = []
     original = loop.SAMPLERS[sampler]
 
@@ -122,7 +122,7 @@ def spy(sampler: str, monkeypatch) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("begin", ["noise", "picture"])
-def test_every_step_and_the_picture_are_those_of_diffusers(model, sampler, begin, monkeypatch):
+def test_every_step_and_the_picture_equal_diffusers(model, sampler, begin, monkeypatch):
     pipeline, painter = model
     image = None if begin == "noise" else tiny.picture()
     wish = ask(steps=6, sampler=sampler, image=image)
@@ -135,14 +135,14 @@ def test_every_step_and_the_picture_are_those_of_diffusers(model, sampler, begin
     assert np.abs(reference.pixels - steps[-1].pixels).max() < PIXEL_TOLERANCE
 
 
-def test_without_guidance_the_picture_is_that_of_diffusers(model, monkeypatch):
+def test_without_guidance_the_picture_equals_diffusers(model, monkeypatch):
     pipeline, painter = model
     wish = ask(guidance=1.0)
     pixels = last(painter.paint(wish)).pixels
     assert np.abs(theirs(pipeline, wish, monkeypatch).pixels - pixels).max() < PIXEL_TOLERANCE
 
 
-def test_a_prompt_that_is_too_long_is_cut_where_diffusers_cuts_it(model, monkeypatch):
+def test_a_long_prompt_is_cut_where_diffusers_cuts_it(model, monkeypatch):
     pipeline, painter = model
     wish = ask(prompt="a red house by the sea " * 14 + "and a dragon", steps=2)
     _, *steps = painter.paint(wish)

@@ -71,7 +71,7 @@ def test_fields_of_an_earlier_version_are_left_empty() -> None:
 
 
 @pytest.mark.parametrize("name", ["prompt", "seed", "model"])
-def test_a_recipe_without_what_painting_needs_is_refused(name: str) -> None:
+def test_a_recipe_that_lacks_a_required_field_is_refused(name: str) -> None:
     less = {field: value for field, value in asdict(PLAIN).items() if field != name}
     with pytest.raises(NotARecipe):
         Recipe.from_json(json.dumps(less))

@@ -1,4 +1,4 @@
-"""Hearing a recording while it grows, and painting before it is over: with real workers, and engines that count."""
+"""Hearing a recording while it grows, and painting before it ends: real workers with simple engines."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ def painter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Painter]:
 
 @pytest.fixture
 def said(tmp_path: Path) -> Samples:
-    """A sentence, said at once after the recording began."""
+    """A sentence that begins with the recording."""
     return speech("a red sailboat on the sea at sunset", tmp_path)
 
 
-def fed(rehearing: Rehearing, samples: Samples) -> list[str]:
-    """Let it listen as fast as answers come; tell the words it found on the way."""
+def feed(rehearing: Rehearing, samples: Samples) -> list[str]:
+    """Feed it sound as fast as answers arrive; return the words found meanwhile."""
     words = []
     for start in range(0, len(samples), BLOCK):
         if rehearing.listen(samples[start : start + BLOCK]):
@@ -89,34 +89,34 @@ def fed(rehearing: Rehearing, samples: Samples) -> list[str]:
 
 def test_words_come_while_someone_speaks_and_the_last_ones_during_the_silence(hearer: Hearer, said: Samples) -> None:
     rehearing = Rehearing(hearer)
-    words = fed(rehearing, said)
+    words = feed(rehearing, said)
     assert len(words) >= 2
-    assert not rehearing.settled
-    fed(rehearing, silence(0.6))
-    assert rehearing.settled
+    assert not rehearing.complete
+    feed(rehearing, silence(0.6))
+    assert rehearing.complete
     meaning, asked = rehearing.meaning, rehearing._begun
     assert rehearing.final() is meaning
-    assert rehearing._begun == asked, "the hearer was asked though it had heard all that was said"
+    assert rehearing._begun == asked, "the hearer was called again although it had heard everything"
     assert float(rehearing.text) > rehearing.voice.spans[-1].end
 
 
 def test_a_recording_stopped_in_the_middle_of_a_word_is_heard_to_its_end(hearer: Hearer, said: Samples) -> None:
     rehearing = Rehearing(hearer)
-    fed(rehearing, said[: SAMPLE_RATE + 777])
+    feed(rehearing, said[: SAMPLE_RATE + 777])
     meaning = rehearing.final()
     assert isinstance(meaning, Words)
     assert meaning.text == f"{1 + 777 / SAMPLE_RATE:.2f}"
 
 
-def test_silence_asks_nobody_and_says_why_there_are_no_words(hearer: Hearer) -> None:
+def test_silence_calls_no_hearer_and_has_a_reason(hearer: Hearer) -> None:
     rehearing = Rehearing(hearer)
-    fed(rehearing, silence(2.0))
+    feed(rehearing, silence(2.0))
     assert rehearing.final() == Nothing(reason="nobody spoke")
 
 
 def test_a_recording_longer_than_the_hearer_takes_is_left_to_be_heard_in_pieces(hearer: Hearer, said: Samples) -> None:
     rehearing = Rehearing(hearer)
-    fed(rehearing, np.concatenate([said, silence(0.5), said, silence(0.5), said]))
+    feed(rehearing, np.concatenate([said, silence(0.5), said, silence(0.5), said]))
     assert rehearing.final() is None
 
 
@@ -125,15 +125,15 @@ def painting(count: int) -> OrderFor:
     return lambda prompt, steps: Order(wish=Wish(prompt="a red house", seed=1, steps=steps or count), prompt=prompt)
 
 
-def moment(*, settled: bool, words: Words = HEARD) -> Any:
-    return SimpleNamespace(meaning=words, settled=settled, voice=SimpleNamespace(speaking=not settled))
+def moment(*, complete: bool, words: Words = HEARD) -> Any:
+    return SimpleNamespace(meaning=words, complete=complete, voice=SimpleNamespace(speaking=not complete))
 
 
 def test_painting_begins_in_the_silence_and_is_taken_over_when_the_sentence_has_ended(painter: Painter) -> None:
     ahead = Ahead(painter, painting(20), drafts=False)
-    list(ahead.consider(moment(settled=True)))
-    while not (ahead._call and ahead._call.ended):  # until all steps are here, though nobody has asked for the picture
-        list(ahead.consider(moment(settled=True)))
+    list(ahead.consider(moment(complete=True)))
+    while not (ahead._call and ahead._call.ended):  # until all steps are here, before the picture is requested
+        list(ahead.consider(moment(complete=True)))
         time.sleep(0.01)
     heard = replace(HEARD, evidence=Evidence(source="digest"))
     taken = ahead.take(Prompt(text="a red house", heard=heard, seconds=0.5))
@@ -146,21 +146,32 @@ def test_painting_begins_in_the_silence_and_is_taken_over_when_the_sentence_has_
 
 def test_painting_stops_when_the_speech_goes_on(painter: Painter) -> None:
     ahead = Ahead(painter, painting(1000), drafts=False)
-    list(ahead.consider(moment(settled=True)))
-    list(ahead.consider(moment(settled=False)))
+    list(ahead.consider(moment(complete=True)))
+    list(ahead.consider(moment(complete=False)))
     assert ahead.take(Prompt(text="", heard=HEARD)) is None
     assert list(painter.paint(Wish(prompt="x", seed=1, steps=1))), "the painter is free again"
 
 
-def test_what_was_painted_ahead_for_other_words_is_not_taken(painter: Painter) -> None:
+def test_painting_ahead_stops_when_the_sentence_fails_and_goes_on_once_taken(painter: Painter) -> None:
+    for taken in (True, False):
+        ahead = Ahead(painter, painting(50), drafts=False)
+        list(ahead.consider(moment(complete=True)))
+        found = ahead.take(Prompt(text="a red house", heard=HEARD)) if taken else None
+        call = found[1] if found else ahead._call
+        assert call
+        ahead.close()
+        assert len(list(call)) == (50 if taken else 0)
+
+
+def test_painting_ahead_is_dropped_when_the_words_differ(painter: Painter) -> None:
     ahead = Ahead(painter, painting(1000), drafts=False)
-    list(ahead.consider(moment(settled=True)))
+    list(ahead.consider(moment(complete=True)))
     assert ahead.take(Prompt(text="", heard=Words(text="a red horse"))) is None
 
 
-def test_what_an_engine_that_died_had_painted_ahead_is_not_taken(painter: Painter) -> None:
+def test_painting_ahead_is_dropped_when_the_engine_died(painter: Painter) -> None:
     ahead = Ahead(painter, painting(1000), drafts=False)
-    list(ahead.consider(moment(settled=True)))
+    list(ahead.consider(moment(complete=True)))
     assert isinstance(painter._peer, Child)
     painter._peer.process.kill()
     painter._peer.process.wait()
@@ -172,7 +183,7 @@ def test_a_draft_shows_its_steps_and_ends_when_the_speech_pauses(painter: Painte
     ahead = Ahead(painter, painting(1000), drafts=True)
     drafted: list[Drafted] = []
     while not drafted:
-        drafted += ahead.consider(moment(settled=False))
+        drafted += ahead.consider(moment(complete=False))
         time.sleep(0.01)
-    list(ahead.consider(moment(settled=True)))
+    list(ahead.consider(moment(complete=True)))
     assert ahead.take(Prompt(text="", heard=HEARD)) is None, "a draft is not the picture"

@@ -93,7 +93,7 @@ def test_a_row_does_not_depend_on_the_rows_beside_it(sampler: str) -> None:
 
 
 @pytest.mark.parametrize("sampler", BY_SIGMA)
-def test_a_schedule_by_sigmas_starts_loudest_and_ends_clean(sampler: str) -> None:
+def test_the_sigma_schedule_starts_at_the_largest_sigma_and_ends_without_noise(sampler: str) -> None:
     laid = plan(Sigmas(), sampler=sampler, spacing="karras", steps=20)
     sigmas = [step.start.sigma for step in laid.steps]
     assert sigmas == sorted(sigmas, reverse=True)

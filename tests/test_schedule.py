@@ -112,7 +112,7 @@ def largest_difference(left, right) -> float:
 
 @pytest.mark.parametrize(("sampler", "spacing"), CASES)
 @pytest.mark.parametrize("prediction", ["epsilon", "v"])
-def test_every_step_of_every_sampler_is_what_diffusers_does(sampler, spacing, prediction, monkeypatch):
+def test_every_step_of_every_sampler_equals_diffusers(sampler, spacing, prediction, monkeypatch):
     for steps in (1, 2, 4, 20, 50):
         if (sampler, spacing, steps) == ("euler", "karras", 1):
             continue  # diffusers then starts at timestep 0, where there is no noise
@@ -122,7 +122,7 @@ def test_every_step_of_every_sampler_is_what_diffusers_does(sampler, spacing, pr
 
 
 @pytest.mark.parametrize(("sampler", "spacing"), [case for case in CASES if case[0] != "pndm"])
-def test_zero_terminal_snr_is_what_diffusers_does(sampler, spacing, monkeypatch):
+def test_zero_terminal_snr_equals_diffusers(sampler, spacing, monkeypatch):
     for steps in (2, 20):
         mine = ours(ZERO_SNR, "v", sampler, spacing, steps)
         reference = theirs(ZERO_SNR, "v", sampler, spacing, steps, monkeypatch=monkeypatch)
@@ -132,7 +132,7 @@ def test_zero_terminal_snr_is_what_diffusers_does(sampler, spacing, monkeypatch)
 
 @pytest.mark.parametrize(("sampler", "spacing"), CASES)
 @pytest.mark.parametrize("strength", [0.3, 0.8, 0.95, 1.0])
-def test_starting_from_data_is_what_diffusers_does(sampler, spacing, strength, monkeypatch):
+def test_starting_from_data_equals_diffusers(sampler, spacing, strength, monkeypatch):
     data = SeededNoise([3], SHAPE)()[0]
     mine = ours(SD, "epsilon", sampler, spacing, 20, data=data, strength=strength)
     reference = theirs(SD, "epsilon", sampler, spacing, 20, monkeypatch=monkeypatch, data=data, strength=strength)
@@ -144,7 +144,7 @@ EDM = {"dpm++2m": diffusers.EDMDPMSolverMultistepScheduler, "euler": diffusers.E
 
 @pytest.mark.parametrize("sampler", EDM)
 @pytest.mark.parametrize("steps", [2, 4, 12, 50])
-def test_a_schedule_by_sigmas_is_what_diffusers_edm_does(sampler, steps):
+def test_the_sigma_schedule_equals_diffusers_edm(sampler, steps):
     scheduler = EDM[sampler](sigma_min=0.002, sigma_max=80.0, sigma_data=0.5, rho=7.0)
     scheduler.set_timesteps(steps)
     first = torch.from_numpy(SeededNoise([7], SHAPE)()[0]) * scheduler.init_noise_sigma
@@ -156,7 +156,7 @@ def test_a_schedule_by_sigmas_is_what_diffusers_edm_does(sampler, steps):
 
 @pytest.mark.parametrize("scaled", [False, True])
 @pytest.mark.parametrize("zero_terminal_snr", [False, True])
-def test_signal_powers_are_diffusers_own(scaled, zero_terminal_snr):
+def test_signal_powers_equal_diffusers(scaled, zero_terminal_snr):
     schedule = Betas(start=0.00085, end=0.012, scaled=scaled, zero_terminal_snr=zero_terminal_snr)
     reference = configured(schedule, "v", "ddim", "leading").alphas_cumprod.numpy()
     assert np.abs(schedule.signal_powers - reference).max() < 2e-6  # float64 against float32; seen: 5.1e-7
@@ -179,7 +179,7 @@ def test_pndm_calls_the_network_once_more_than_it_has_steps():
         ({"schedule": Sigmas(), "sampler": "euler", "spacing": "leading", "steps": 20}, "leading"),
     ],
 )
-def test_what_a_schedule_cannot_do_is_one_line_and_a_hint(asked, word):
+def test_an_impossible_schedule_is_one_line_and_a_hint(asked, word):
     with pytest.raises(Misuse, match=word) as caught:
         plan(**{"schedule": SD, **asked})
     assert "\n" not in str(caught.value)

@@ -105,7 +105,7 @@ def test_a_path_that_is_not_a_file_is_misuse(name: str, tmp_path: Path):
 
 @pytest.fixture
 def nobody() -> Iterator[None]:
-    """Give up root's rights for a test: root is never refused."""
+    """Drop root's rights for a test, because root may read everything."""
     if os.geteuid() != 0:
         yield
         return
@@ -213,7 +213,7 @@ def test_a_wav_is_written_whole_or_not_at_all(tmp_path: Path):
 def test_standard_input_and_pipes_become_files(recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     data = recording.read_bytes()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
-    stored = sound.stored("-", tmp_path / "kept")
+    stored = sound.as_file("-", tmp_path / "kept")
     assert stored.parent == tmp_path / "kept"
     assert files.sha256(stored) == hashlib.sha256(data).hexdigest()
     assert len(everything(stored)) == SAMPLE_RATE
@@ -221,16 +221,16 @@ def test_standard_input_and_pipes_become_files(recording: Path, tmp_path: Path, 
     os.mkfifo(pipe)
     writing = threading.Thread(target=pipe.write_bytes, args=(data,))
     writing.start()
-    assert sound.stored(pipe, tmp_path / "kept").read_bytes() == data
+    assert sound.as_file(pipe, tmp_path / "kept").read_bytes() == data
     writing.join()
-    assert sound.stored(str(recording), tmp_path / "kept") == recording
+    assert sound.as_file(str(recording), tmp_path / "kept") == recording
 
 
 def test_nothing_on_standard_input_is_misuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for nothing in (io.TextIOWrapper(io.BytesIO()), None):
         monkeypatch.setattr(sys, "stdin", nothing)
         with pytest.raises(Misuse):
-            sound.stored("-", tmp_path)
+            sound.as_file("-", tmp_path)
     assert list(tmp_path.glob("stdin-*")) == []
 
 
@@ -239,7 +239,7 @@ def test_standard_input_on_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: 
     try:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(bytes(1_000_000))))
         with pytest.raises(AudioToImageError, match="No space left"):
-            sound.stored("-", folder)
+            sound.as_file("-", folder)
         assert list(folder.iterdir()) == []
     finally:
         subprocess.run(["umount", "--lazy", folder], check=True)

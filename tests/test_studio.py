@@ -57,7 +57,7 @@ def test_words_become_a_picture_that_is_kept(served: Server) -> None:
     assert not Image.open(io.BytesIO(bare)).info
 
 
-def test_a_recording_becomes_a_picture_and_everything_is_told_in_order(served: Server, recording: Path) -> None:
+def test_a_recording_becomes_a_picture_with_every_event_in_order(served: Server, recording: Path) -> None:
     with served.events(files=upload(recording), data={"steps": "2"}) as events:
         told = list(events)
     names = list(dict.fromkeys(each["event"] for each in told))
@@ -71,7 +71,7 @@ def test_a_recording_becomes_a_picture_and_everything_is_told_in_order(served: S
     assert not list((Path(os.environ["AUDIO_TO_IMAGE_DATA"]) / "jobs").glob("*.sound")), "what was said stayed behind"
 
 
-def test_a_picture_comes_as_a_file_where_that_is_asked_for(served: Server) -> None:
+def test_a_picture_is_sent_as_a_file_on_request(served: Server) -> None:
     response = served.ask(
         "POST", "/v1/pictures", json={"prompt": "a tree", "steps": 1}, headers={"Accept": "image/png"}
     )
@@ -151,7 +151,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Any:
     server.end()
 
 
-def test_past_the_bounds_one_is_told_to_come_back(serve: Callable[..., Server]) -> None:
+def test_beyond_the_limit_clients_get_429_and_retry_after(serve: Callable[..., Server]) -> None:
     server = serve(queue=1)
     with server.events(json=LONG) as events:
         next(events)
@@ -161,7 +161,7 @@ def test_past_the_bounds_one_is_told_to_come_back(serve: Callable[..., Server]) 
     server.until(lambda: server.paint(prompt="a tree").status_code == 200)
 
 
-def test_a_job_that_cannot_be_written_down_takes_no_place(serve: Callable[..., Server]) -> None:
+def test_a_job_that_cannot_be_written_is_not_accepted(serve: Callable[..., Server]) -> None:
     server, jobs = serve(queue=1), Path(os.environ["AUDIO_TO_IMAGE_DATA"]) / "jobs"
     shutil.rmtree(jobs)
     assert "cannot write" in error(server.paint(prompt="a tree"), 500)["message"]
@@ -178,7 +178,7 @@ def test_a_client_that_leaves_cancels_its_work(served: Server) -> None:
     assert pictures(served.paint(prompt="a tree"))
 
 
-def test_those_who_wait_are_told_how_many_come_first_and_a_job_can_be_cancelled(served: Server) -> None:
+def test_waiting_jobs_report_their_position_and_can_be_cancelled(served: Server) -> None:
     with served.events(json=LONG) as first, served.events(json=LONG) as second:
         job = next(first)["job"]
         assert next(each for each in first if each["event"] == "painted")
@@ -189,7 +189,7 @@ def test_those_who_wait_are_told_how_many_come_first_and_a_job_can_be_cancelled(
         assert next(each for each in second if each["event"] == "painted")
 
 
-def killed(server: Server) -> None:
+def kill_engines(server: Server) -> None:
     for worker in server.workers():
         worker.kill()
 
@@ -199,7 +199,7 @@ def test_a_picture_whose_engine_is_killed_is_painted_all_the_same(served: Server
     (whole,) = pictures(served.warm().paint(**fields))
     with served.events(json=fields) as events:
         next(each for each in events if each["event"] == "painted")
-        killed(served)
+        kill_engines(served)
         told = list(events)
     assert [each["index"] for each in told if each["event"] == "painted"] == list(range(2, 21))
     (again,) = told[-1]["pictures"]
@@ -212,7 +212,7 @@ def test_an_engine_that_is_killed_twice_costs_one_job_and_the_next_is_served(ser
     with served.events(json=LONG) as events:
         for last in events:
             if last["event"] == "painted":
-                killed(served)
+                kill_engines(served)
     assert (last["event"], last["code"]) == ("failed", "failed")
     assert "died (signal 9)" in last["message"]
     assert pictures(served.paint(prompt="a tree"))
@@ -225,7 +225,7 @@ def test_an_engine_killed_while_idle_costs_nothing(served: Server) -> None:
     assert pictures(served.paint(prompt="a tree"))
 
 
-def test_what_a_killed_server_left_undone_is_told_by_the_next(serve: Callable[..., Server], recording: Path) -> None:
+def test_the_next_server_lists_the_jobs_that_a_killed_one_lost(serve: Callable[..., Server], recording: Path) -> None:
     server = serve()
     with server.events(files=upload(recording), data={"steps": "400"}) as events:
         job = next(events)["job"]
@@ -244,7 +244,7 @@ def test_what_a_killed_server_left_undone_is_told_by_the_next(serve: Callable[..
     assert server.ask("GET", f"/v1/jobs/{job}").status_code == 404
 
 
-def test_what_became_of_a_job_is_known_to_the_next_server(serve: Callable[..., Server], silence: Path) -> None:
+def test_the_next_server_knows_the_end_of_every_job(serve: Callable[..., Server], silence: Path) -> None:
     server = serve()
     assert error(server.ask("POST", "/v1/pictures", files=upload(silence)), 422)
     (before,) = server.ask("GET", "/v1/jobs").json()["jobs"]
@@ -254,14 +254,14 @@ def test_what_became_of_a_job_is_known_to_the_next_server(serve: Callable[..., S
     assert (after["state"], after["error"]["code"]) == ("failed", "no_speech")
 
 
-def test_without_work_the_memory_is_let_go_and_with_work_it_comes_back(serve: Callable[..., Server]) -> None:
+def test_idle_engines_are_unloaded_and_loaded_again_for_work(serve: Callable[..., Server]) -> None:
     server = serve(idle=0.5)
     server.until(lambda: not server.workers() and server.status()["engines"]["picture"]["state"] == "cold")
     assert pictures(server.paint(prompt="a tree"))
 
 
 def command(*arguments: str) -> tuple[subprocess.CompletedProcess[str], bool]:
-    """Run the command; tell whether it started engines of its own."""
+    """Run the command; return whether it started engines of its own."""
     process = subprocess.Popen([COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     seen = False
     while process.poll() is None:
@@ -288,7 +288,7 @@ def test_other_verbs_use_the_engines_of_a_running_server_and_their_own_without_o
     assert first == second
 
 
-def test_a_second_server_says_where_the_first_is_and_a_taken_port_which_is_free(serve: Callable[..., Server]) -> None:
+def test_a_second_server_names_the_first_and_a_taken_port_suggests_another(serve: Callable[..., Server]) -> None:
     server = serve()
     second = subprocess.run([COMMAND, "serve"], capture_output=True, text=True, check=False)
     assert second.returncode == 1
@@ -316,7 +316,7 @@ def test_ctrl_c_ends_it_in_peace_even_in_the_middle_of_a_picture(serve: Callable
     assert not [each for each in workers if each.is_running()]
 
 
-def test_status_tells_of_engines_choices_and_limits(served: Server) -> None:
+def test_status_describes_engines_choices_and_limits(served: Server) -> None:
     status = served.status()
     assert status["engines"]["picture"]["model"] == "demo-picture"
     assert status["engines"]["picture"]["hint"] == "audio-to-image models get"
@@ -326,7 +326,7 @@ def test_status_tells_of_engines_choices_and_limits(served: Server) -> None:
     assert re.fullmatch(r"[\d.]+", status["version"])
 
 
-def test_doctor_tells_where_it_runs_and_what_has_taken_its_port(serve: Callable[..., Server]) -> None:
+def test_doctor_reports_a_running_server_and_a_taken_port(serve: Callable[..., Server]) -> None:
     server = serve().warm()
     settings = load()
     running = check("studio", settings)

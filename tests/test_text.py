@@ -1,11 +1,15 @@
 """Prompts to conditioning with simulated text encoders: one, or several side by side."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import simulated
 
+from orchestrator.paint import family
 from orchestrator.paint.family import STABLE_DIFFUSION
+from orchestrator.paint.latent import LatentPainter
 from orchestrator.paint.text import TextConditioner, TextEncoder, stacked
 from orchestrator.paint.tokens import ClipTokenizer
 from orchestrator.runtime import Port
@@ -34,7 +38,7 @@ def conditioner(widths=(3,), **inputs) -> TextConditioner:
     return TextConditioner(family=STABLE_DIFFUSION, encoders=encoders, inputs=ports)
 
 
-def test_only_what_the_network_takes_is_made():
+def test_only_the_inputs_that_the_network_takes_are_made():
     words = {"encoder_hidden_states": (None, LENGTH, 3)}
     assert conditioner(**words)("a house").conditioning.keys() == {"encoder_hidden_states"}
     both = conditioner(**words, text_embeds=(None, 3), time_ids=(None, 6))("a house").conditioning
@@ -63,3 +67,20 @@ def test_rows_are_stacked_input_by_input():
     assert made.shape == (3, LENGTH, 3)
     assert (made[0] == made[2]).all()
     assert (made[0] != made[1]).any()
+
+
+def test_every_encoder_has_a_tokenizer_of_its_own():
+    second = family.Encoder(piece="text_encoder_2", padding=7)
+    both = replace(
+        STABLE_DIFFUSION,
+        encoders=(*STABLE_DIFFUSION.encoders, second),
+        takes={**STABLE_DIFFUSION.takes, "text_encoder_2": {"input_ids"}},
+    )
+    runtime = simulated.SimulatedRuntime(
+        text_encoder=simulated.text_encoder(), text_encoder_2=simulated.text_encoder(), unet=simulated.unet()
+    )
+    own = LatentPainter(simulated.DESCRIPTION, runtime, engine="simulated", family=both)
+    own.load()
+    assert sorted(runtime.opened) == ["text_encoder", "text_encoder_2", "unet"]
+    last = [own._encoder(each).tokenizer("a house").ids[-1] for each in both.encoders]
+    assert last == [simulated.DESCRIPTION.token_padding, 7]

@@ -1,4 +1,4 @@
-"""Slow and broken clients over real sockets: none holds the server, and the next request is served."""
+"""Slow and broken clients over real sockets: none blocks the server, and the next request is served."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Served:
 
 
 def rest(line: socket.socket, until: bytes = b"") -> bytes:
-    """Read until the server closes, or has said something."""
+    """Read until the server closes, or until some bytes have arrived."""
     read = b""
     with contextlib.suppress(ConnectionResetError):
         while not (until and until in read) and (data := line.recv(1 << 16)):
@@ -151,7 +151,7 @@ NOT_HTTP = (
 
 
 @pytest.mark.parametrize("request_", NOT_HTTP, ids=range(len(NOT_HTTP)))
-def test_what_is_not_http_is_refused(served: Served, request_: str) -> None:
+def test_bytes_that_are_not_http_are_refused(served: Served, request_: str) -> None:
     assert served.say(request_).startswith(b"HTTP/1.1 400")
     assert served.serves()
 
@@ -169,7 +169,7 @@ UPGRADE = f"GET /talk HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{
 @pytest.mark.parametrize(
     "request_", ["GET /flood HTTP/1.1", UPGRADE.replace("/talk", "/torrent")], ids=["http", "websocket"]
 )
-def test_a_client_that_reads_nothing_holds_nothing(served: Served, request_: str) -> None:
+def test_a_client_that_does_not_read_keeps_no_connection(served: Served, request_: str) -> None:
     with served.connect() as line:
         line.sendall(f"{request_}\r\nHost: localhost\r\n\r\n".encode())
         assert line.recv(100).startswith((b"HTTP/1.1 200", b"HTTP/1.1 101"))
@@ -191,7 +191,7 @@ def test_a_client_that_leaves_the_end_of_a_closed_connection_unread_is_cut(serve
     assert served.serves()
 
 
-def test_a_websocket_opens_for_the_own_page_alone(served: Served) -> None:
+def test_a_websocket_opens_only_for_this_server_s_page(served: Served) -> None:
     assert served.say(f"{UPGRADE}\r\nOrigin: http://localhost", until=b"hello").startswith(b"HTTP/1.1 101")
     refused = served.say(f"{UPGRADE}\r\nOrigin: http://evil.example")
     assert refused.startswith(b"HTTP/1.1 403")
@@ -222,7 +222,7 @@ def test_uvicorn_has_the_private_names_that_the_timeouts_use() -> None:
 
 
 @pytest.mark.parametrize("name", ["uvicorn", "h11"])
-def test_what_the_timeouts_rely_on_is_pinned_to_the_version_they_were_written_for(name: str) -> None:
+def test_the_versions_that_the_timeouts_rely_on_are_pinned(name: str) -> None:
     pyproject = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())
     (pinned,) = [each for each in map(Requirement, pyproject["project"]["dependencies"]) if each.name == name]
     assert "<" in str(pinned.specifier)

@@ -68,7 +68,7 @@ def test_any_text_becomes_the_ids_of_the_reference_tokenizer(references, prompt)
         assert tokenizing(length=24, padding=padding)(prompt).ids.tolist() == expected
 
 
-def test_a_prompt_that_is_too_long_tells_what_was_cut():
+def test_a_prompt_that_is_too_long_returns_the_end_that_was_cut():
     tokens = tokenizing(length=10)("a red house by the sea, wow, a dragon and a horse")
     assert tokens.cut == ", a dragon and a horse"
     assert len(tokens.ids) == 10
@@ -105,6 +105,6 @@ def test_a_broken_vocabulary_is_one_line_and_a_hint(tmp_path, file, content):
     assert caught.value.hint
 
 
-def test_the_slice_keeps_clips_own_numbers():
+def test_the_test_vocabulary_has_clips_own_ids():
     vocabulary = json.loads((CLIP / "vocab.json").read_text(encoding="utf-8"))
     assert (vocabulary["!"], vocabulary["!</w>"], vocabulary["<|endoftext|>"]) == (0, 256, 49407)

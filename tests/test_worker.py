@@ -44,6 +44,14 @@ class Counter:
             time.sleep(0.02)
             yield number
 
+    def fill(self, size: int) -> Iterator[bytes]:
+        for _ in range(1000):
+            time.sleep(0.05)
+            yield bytes(size)
+
+    def measure(self, data: bytes) -> int:
+        return len(data)
+
     def think(self, seconds: float) -> float:
         time.sleep(seconds)
         return seconds
@@ -98,7 +106,7 @@ def test_the_facts_of_an_engine_come_with_the_answer_to_load(counter: Counting) 
     assert counter.load() == {"start": 3}, "also the second time"
 
 
-def test_what_a_method_yields_arrives_one_by_one(counter: Counting, tmp_path: Path) -> None:
+def test_the_values_of_a_method_arrive_one_by_one(counter: Counting, tmp_path: Path) -> None:
     assert list(counter.call("count", tmp_path / "mark", 6)) == [3, 4, 5]
 
 
@@ -139,6 +147,22 @@ def test_a_new_call_cancels_the_one_before_it(counter: Counting, tmp_path: Path)
     assert counter.call("think", 0.0).result() == 0.0
     assert first.ended
     assert list(first) == []
+
+
+def test_a_large_call_is_sent_while_the_engine_sends_a_large_value(counter: Counting) -> None:
+    more_than_a_pipe_holds = 1 << 20
+    values = iter(counter.call("fill", more_than_a_pipe_holds))
+    next(values)
+    assert counter.call("measure", bytes(more_than_a_pipe_holds)).result() == more_than_a_pipe_holds
+
+
+def test_a_call_whose_engine_is_unloaded_fails_and_takes_no_answer_of_the_next_one(counter: Counting) -> None:
+    call = counter.call("think", 60.0)
+    counter.unload()
+    assert call.failed
+    assert counter.call("think", 0.0).result() == 0.0
+    with pytest.raises(AudioToImageError, match="counting engine was unloaded"):
+        call.result()
 
 
 def test_a_late_cancel_does_not_stop_the_next_call(counter: Counting, tmp_path: Path) -> None:
@@ -206,7 +230,7 @@ def test_a_call_to_an_engine_that_dies_fails_and_stays_failed(counter: Counting)
     assert pid_of(counter) != pid
 
 
-def test_what_is_called_while_waiting_may_end_the_wait(counter: Counting) -> None:
+def test_on_tick_can_end_the_wait(counter: Counting) -> None:
     counter.load()
 
     def stop() -> None:
@@ -241,7 +265,7 @@ def test_a_child_whose_parent_is_killed_ends() -> None:
     assert has_ended(pid)
 
 
-def test_what_travels_keeps_its_fields_or_the_protocol_number_rises() -> None:
+def test_changed_messages_need_a_new_protocol_number() -> None:
     """Raise PROTOCOL when this fails, and put the new digest here."""
     travels = (
         *(messages.Opening, messages.Ask, messages.Cancel, messages.Press, messages.Answer),

@@ -60,10 +60,10 @@ def hear(file: Path, as_json: bool, timings: bool, **flags: object) -> int:
     from orchestrator import terminal
     from orchestrator.line import pipeline
     from orchestrator.line.engines import Line
-    from orchestrator.sound import stored
+    from orchestrator.sound import as_file
 
     chosen = settings.load(flags)
-    source = stored(str(file), chosen.recordings)
+    source = as_file(str(file), chosen.recordings)
     with Line(chosen) as line:
         return terminal.show(
             pipeline.with_failure(pipeline.transcribe(line, source)),
@@ -107,7 +107,7 @@ def paint(  # noqa: PLR0913 - a command's flags are its arguments
     image = find_last(chosen) if last else image
     with Line(chosen) as line:
         said = Prompt(text=words)
-        stream = talking.refining(line, said, image) if refine else pipeline.painting(line, said, image=image)
+        stream = talking.refine_picture(line, said, image) if refine else pipeline.painting(line, said, image=image)
         return terminal.show(pipeline.with_failure(stream), _kept, as_json=as_json, timings=timings)
 
 

@@ -59,7 +59,7 @@ def list_(as_json: bool) -> None:
 @click.option("--renew", is_flag=True, help="Accept files that differ from those fetched before.")
 @options.as_json
 def get(names: tuple[str, ...], renew: bool, as_json: bool) -> int:
-    """Fetch models and print their paths. Without names, fetches the two full models for this machine."""
+    """Fetch models and print their paths. Without names, fetches the full models for this machine."""
     from orchestrator.line import library
 
     return _show(library.get(names, settings.load(), renew=renew), as_json=as_json)
@@ -128,13 +128,7 @@ def convert(source: Path, to: str, palettize: int | None, weights: str, output: 
     from orchestrator.convert import convert
 
     target = output or settings.load().models / f"{source.resolve().name}-{to}"
-
-    def progress_events() -> Iterator[Event]:
-        for progress in convert(source, target, to=to, palettize=palettize, weights=weights):
-            what = f"{progress.piece}: {progress.what}"
-            yield events.Working(what=what, done=progress.index, total=progress.count)
-
-    code = _show(progress_events())
+    code = _show(convert(source, target, to=to, palettize=palettize, weights=weights))
     if code == 0:
         click.echo(target)
     return code

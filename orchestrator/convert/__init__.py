@@ -17,8 +17,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from shlex import quote
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator import files
 from orchestrator.errors import AudioToImageError, Misuse
+from orchestrator.events import Working
 
 if TYPE_CHECKING:
     from orchestrator.convert.source import Source
@@ -38,20 +38,10 @@ PALETTES = (1, 2, 3, 4, 6, 8)  # bits that Core ML can store an index in
 PRECISIONS = ("fp16", "fp32")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """What is being done, to which piece of the model, and how far the whole has come."""
-
-    piece: str
-    what: str
-    index: int  # of the piece, from 1
-    count: int
-
-
 def convert(
     source: Path, target: Path, *, to: str, palettize: int | None = None, weights: str = "fp16"
-) -> Iterator[Progress]:
-    """Convert a model and yield what is done next; the target appears whole at the end, or not at all."""
+) -> Iterator[Working]:
+    """Convert a model and yield the work on each piece; the target appears whole at the end, or not at all."""
     _check(target, to, palettize, weights)
     from orchestrator.convert import tokenizer
     from orchestrator.convert.source import open_source
@@ -60,17 +50,17 @@ def convert(
     tokenizer.check(model)
     count = len(model.pieces) + 1
     with _beside(target) as folder:
-        yield Progress(piece="model.json", what="describing the model", index=1, count=count)
+        yield Working(what="model.json: describing the model", done=1, total=count)
         _describe(model, target.name, folder)
         yield from _pieces(model, folder, to, palettize, weights)
 
 
-def _pieces(model: Source, folder: Path, to: str, palettize: int | None, weights: str) -> Iterator[Progress]:
+def _pieces(model: Source, folder: Path, to: str, palettize: int | None, weights: str) -> Iterator[Working]:
     from orchestrator.convert import graphs
 
     for index, name in enumerate(model.pieces, start=2):
-        progress = partial(Progress, piece=name, index=index, count=len(model.pieces) + 1)
-        yield progress(what="reading the weights")
+        working = Working(what=f"{name}: reading the weights", done=index, total=len(model.pieces) + 1)
+        yield working
         graph = graphs.read(model, name, for_onnx=to == "onnx")
         if to == "onnx":
             from orchestrator.convert import onnx
@@ -81,7 +71,7 @@ def _pieces(model: Source, folder: Path, to: str, palettize: int | None, weights
 
             actions = coreml.write(graph, folder, bits=palettize)
         for what in actions:
-            yield progress(what=what)
+            yield replace(working, what=f"{name}: {what}")
 
 
 def _describe(model: Source, name: str, folder: Path) -> None:

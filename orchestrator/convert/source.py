@@ -63,7 +63,7 @@ def _json(path: Path, complaint: str = "") -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(values, dict):
-            raise ValueError("it holds no object")
+            raise ValueError("it is not a JSON object")
     except FileNotFoundError as error:
         message = f"{path.parent} {complaint}: {path.name} is missing" if complaint else f"{path} is missing"
         raise AudioToImageError(message, HINT) from error
@@ -88,7 +88,7 @@ def _check_weights(folder: Path) -> None:
                 pass
         except (OSError, SafetensorError) as error:
             raise AudioToImageError(
-                f"{file} is cut off or no safetensors file: {error}", "fetch or save the model again"
+                f"{file} is truncated or not a safetensors file: {error}", "fetch or save the model again"
             ) from error
 
 
@@ -109,6 +109,6 @@ def _check_shapes(folder: Path, configs: dict[str, dict[str, Any]]) -> None:
     ]
     if extras or not isinstance(unet.get("sample_size"), int):
         raise AudioToImageError(
-            f"cannot convert {folder}: its UNet takes more than words and a square ({', '.join(extras)})",
+            f"cannot convert {folder}: its UNet is not square, or takes more inputs ({', '.join(extras)})",
             "convert a Stable Diffusion 1.x, 2.x or Turbo model",
         )

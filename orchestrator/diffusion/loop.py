@@ -37,7 +37,7 @@ def plan(schedule: Schedule, *, sampler: str, spacing: str, steps: int, strength
         fitting = ", ".join(name for name in SAMPLERS if schedule.spacings(name))
         raise Misuse(f"this model cannot be sampled with {sampler}", f"choose one of: {fitting}")
     if spacing not in spacings:
-        raise Misuse(f"{sampler} has no {spacing} spacing here", f"choose one of: {', '.join(spacings)}")
+        raise Misuse(f"{sampler} has no {spacing} spacing here", f"--spacing {' or '.join(spacings)}")
     levels = schedule.levels(sampler, spacing, steps)
     levels = levels[steps - min(int(steps * strength), steps) :]
     if not levels:

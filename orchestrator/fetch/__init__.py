@@ -42,7 +42,7 @@ def exclusively(model: Model, settings: Settings, act: Callable[[Path], Iterator
         if free:
             yield from act(folder)
             return
-    yield progress.waiting(model.name, "another process is at it")
+    yield progress.waiting(model.name, "another process is working on it")
     with files.lock(lock):
         yield from act(folder)
 

@@ -109,7 +109,7 @@ def _add(tar: tarfile.TarFile, model: Model, record: Seen, folder: Path) -> Iter
     whole = folder / f".{model.name}.part" / "bundled"
     try:
         for file in record.files:
-            yield progress.working(model.name, f"{'passing over' if here else 'unpacking'} {file.path}")
+            yield progress.working(model.name, f"{'skipping' if here else 'unpacking'} {file.path}")
             _take(tar, record.name, file, None if here else whole)
         if not here:
             _check_sha1(model, record, whole)

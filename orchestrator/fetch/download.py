@@ -82,7 +82,7 @@ def matching_file(path: Path, wanted: Wanted) -> File | None:
 
 
 def _fill(wanted: Wanted, part: Path) -> Generator[Event]:
-    """Read until the file has its size, trying again after cuts and passing refusals."""
+    """Read until the file is complete, trying again after lost connections and temporary refusals."""
     files.make_folder(part.parent)
     part.touch()
     fruitless = 0
@@ -103,7 +103,7 @@ def _fill(wanted: Wanted, part: Path) -> Generator[Event]:
 
 
 def pause(tries: int, seconds: float | None) -> None:
-    """Wait before another try: as long as the hub asked for, else longer each time."""
+    """Wait before another try: as long as the hub demands, else longer each time."""
     time.sleep(PAUSES[min(tries, len(PAUSES) - 1)] if seconds is None else min(seconds, LONGEST_PAUSE))
 
 
@@ -120,8 +120,6 @@ def _resume(wanted: Wanted, part: Path, start: int) -> Generator[Event]:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            if isinstance(error, HubError):
-                raise
             raise files.not_written(part, error) from error
 
 

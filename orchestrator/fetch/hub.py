@@ -1,7 +1,7 @@
 """List a repository on the hub and read its files.
 
 This is the program's only outbound network, through huggingface_hub: HF_ENDPOINT, HF_HUB_OFFLINE, HF_TOKEN, HF_HOME and
-proxies mean here what they mean there. The bytes are read here because huggingface_hub does not resume across runs.
+proxies work as they do there. The bytes are read here because huggingface_hub does not resume across runs.
 """
 
 from __future__ import annotations

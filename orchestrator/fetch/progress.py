@@ -35,7 +35,7 @@ def with_rate(stream: Generator[Event]) -> Iterator[Event]:
 def terms(model: Model) -> Iterator[Event]:
     """Yield what a model's licence restricts, for showing before the first byte."""
     if model.licence.restricts:
-        text = f"{model.name} comes under {model.licence.name}, which restricts {model.licence.restricts}"
+        text = f"{model.name} is licensed under {model.licence.name}, which restricts {model.licence.restricts}"
         yield Note(text=text, hint=model.licence.link)
 
 

@@ -188,7 +188,7 @@ class Gallery:
             self._sweep(leftovers)
 
     def _sweep(self, leftovers: Iterable[Path] = ()) -> None:
-        """Delete unfinished files when no other process is at work, as then nobody will finish them."""
+        """Delete unfinished files if no other process uses the folder: the processes that began them are gone."""
         with files.lock(files.make_folder(self.folder) / LOCK, wait=False) as alone, suppress(OSError):
             for path in (*leftovers, *(self.folder / STAGING).glob("*")) if alone else ():
                 path.unlink(missing_ok=True)

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator import catalogue, hear, paint
 from orchestrator.choices import PaintEngine, choices
+from orchestrator.events import Painted
 from orchestrator.hear.speech import Task
 from orchestrator.worker import Call, Opening, RemoteEngine
 
 if TYPE_CHECKING:
-    from orchestrator import paint
     from orchestrator.catalogue import Chosen
-    from orchestrator.events import Painted
     from orchestrator.meaning import Meaning
     from orchestrator.settings import Settings
     from orchestrator.sound import Samples
+
+
+PaintCall = Call[paint.Decision | Painted]  # the decision comes first
 
 
 class Hearer(RemoteEngine[hear.Facts]):
@@ -31,7 +33,7 @@ class Hearer(RemoteEngine[hear.Facts]):
 class Painter(RemoteEngine[paint.Facts]):
     """A painter in another process."""
 
-    def paint(self, wish: paint.Wish) -> Call[paint.Decision | Painted]:
+    def paint(self, wish: paint.Wish) -> PaintCall:
         return self.call("paint", wish)
 
 
@@ -67,7 +69,7 @@ ROLES: Mapping[str, Role] = {
 
 
 class Line:
-    """The engines of one run, opened when first asked for and unloaded at the end.
+    """The engines of one run, opened on first use and unloaded at the end.
 
     `on_tick` is called repeatedly while waiting for them, and may raise to end the wait.
     """

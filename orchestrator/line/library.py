@@ -76,4 +76,4 @@ def _make(model: Model) -> fetch.Make | None:
 def _converted(fetched: Path, whole: Path, *, to: str) -> Iterator[str]:
     from orchestrator.convert import convert
 
-    return (f"{progress.piece}: {progress.what}" for progress in convert(fetched, whole, to=to, weights="fp32"))
+    return (working.what for working in convert(fetched, whole, to=to, weights="fp32"))

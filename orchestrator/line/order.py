@@ -1,15 +1,14 @@
-"""What a painter is asked for, and what its pictures record about how they were made."""
+"""From settings and a prompt to a wish, and from a painter's decision to a recipe."""
 
 from __future__ import annotations
 
-import random
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import __version__
-from orchestrator.choices import MAX_SEED, PaintEngine, Painting, choices
+from orchestrator.choices import PaintEngine, Painting, choices, random_seed
 from orchestrator.errors import Misuse
 from orchestrator.gallery import Gallery, Source
 from orchestrator.meaning import Evidence, Words
@@ -33,7 +32,7 @@ class Prompt:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What a painter is asked for, and what the recipes of its pictures will add."""
+    """A wish, and what the recipes of its pictures record besides."""
 
     wish: Wish
     prompt: Prompt
@@ -41,7 +40,7 @@ class Order:
 
 
 def make_order(settings: Settings, prompt: Prompt, source: Source | None) -> Order:
-    """Return the order that the settings ask for; raises Misuse where it cannot be painted by any model."""
+    """Return the order that the settings ask for; raises Misuse if no model could paint it."""
     return Order(wish=make_wish(settings, prompt.text, source), prompt=prompt, source=source)
 
 
@@ -49,7 +48,7 @@ def make_wish(settings: Settings, text: str, source: Source | None) -> Wish:
     """Return what the settings ask for; the seed is chosen here, so that equal wishes give equal pictures."""
     chosen: dict[str, Any] = {name: getattr(settings, name) for name in choices(Painting)}
     if settings.seed is None:
-        chosen["seed"] = random.randrange(max(1, MAX_SEED - settings.count))
+        chosen["seed"] = random_seed(settings.count)
     return Wish(prompt=text, image=source.pixels if source else None, **chosen)
 
 

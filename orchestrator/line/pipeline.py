@@ -19,19 +19,17 @@ from orchestrator.events import Event
 from orchestrator.gallery import Gallery
 from orchestrator.hear import speech
 from orchestrator.hear.speech import voice
-from orchestrator.line.engines import Line
+from orchestrator.line.engines import Line, PaintCall
 from orchestrator.line.memory import enough_memory
 from orchestrator.line.order import Order, Prompt, find_source, make_order, make_recipe, prompt_of
 from orchestrator.meaning import Evidence, Nothing, Words
 from orchestrator.paint import Decision
 from orchestrator.recipe import Recipe
 from orchestrator.settings import Settings
-from orchestrator.worker import Call
 
 UNSURE = 0.75  # mean probability of a token: measured on the demo model, within its grammar and outside
 FULL = "the full models: audio-to-image models get"
 SPEAK_UP = "speak up, or list the microphones: audio-to-image devices"
-Painted = Call[Decision | events.Painted]
 
 
 def recording(settings: Settings, path: Path, stop: record.Stop, *, until_silence: bool) -> Iterator[Event]:
@@ -104,10 +102,10 @@ def painting(line: Line, prompt: Prompt, *, image: str = "") -> Iterator[Event]:
     yield from introduce(line, "picture")
     begun = time.perf_counter()
     line.picture.load()
-    yield from painted(line, order, line.picture.paint(order.wish), load=time.perf_counter() - begun)
+    yield from follow_painting(line, order, line.picture.paint(order.wish), load=time.perf_counter() - begun)
 
 
-def painted(line: Line, order: Order, call: Painted, *, load: float = 0.0) -> Iterator[Event]:
+def follow_painting(line: Line, order: Order, call: PaintCall, *, load: float = 0.0) -> Iterator[Event]:
     """Follow a call that paints an order, and keep the pictures."""
     settings, started = line.settings, time.perf_counter()
     gallery = Gallery(settings.gallery)
@@ -139,7 +137,7 @@ def pictures(line: Line, sources: Iterable[str], *, image: str = "") -> Iterator
     for source in sources:
         path = Path(source)
         try:
-            path = sound.stored(source, line.settings.recordings)
+            path = sound.as_file(source, line.settings.recordings)
             yield from picture(line, path, image=image)
         except AudioToImageError as error:
             yield failure(error, path)
@@ -159,7 +157,7 @@ def repainting(line: Line, recipe: Recipe) -> Iterator[Event]:
 
 
 def introduce(line: Line, role: str) -> Iterator[Event]:
-    """Say so where a demo model is used instead of a full one, or a model may not fit into memory."""
+    """Yield notes if a demo model stands in for a full one, or if a model may not fit into memory."""
     model = line.model(role)
     if model.demo:
         yield events.Note(text=f"using the demo {role} model", hint=FULL)

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from orchestrator.choices import MAX_CHARACTERS, MAX_THREADS, PaintEngine, Painting, check, check_range
+from orchestrator.choices import MAX_CHARACTERS, MAX_THREADS, PaintEngine, Painting, check, check_range, is_text
 from orchestrator.errors import Misuse
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _check_text(what: str, text: str) -> None:
         raise Misuse(
             f"the {what} has {len(text):,} characters; {MAX_CHARACTERS:,} is the most", "say it in fewer words"
         )
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if not is_text(text):
         raise Misuse(f"the {what} is not text: it holds a NUL or half a character", "pass plain UTF-8 text")
 
 

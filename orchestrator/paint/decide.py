@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
-
-from orchestrator.choices import MAX_SEED
+from orchestrator.choices import random_seed
 from orchestrator.diffusion.loop import Plan, plan
 from orchestrator.paint import Decision, Wish
 from orchestrator.paint.description import Description
@@ -17,7 +15,7 @@ def decide(wish: Wish, model: Description) -> Decision:
     decision = Decision(
         prompt=wish.prompt,
         negative=wish.negative,
-        seed=random.randrange(MAX_SEED - wish.count + 2) if wish.seed is None else wish.seed,
+        seed=random_seed(wish.count) if wish.seed is None else wish.seed,
         steps=model.steps if wish.steps is None else wish.steps,
         guidance=model.guidance if wish.guidance is None else wish.guidance,
         sampler=sampler,

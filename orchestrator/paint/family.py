@@ -9,6 +9,15 @@ from orchestrator.catalogue.layout import SAFETY_CHECKER, TEXT_ENCODER, UNET, VA
 
 
 @dataclass(frozen=True, kw_only=True)
+class Encoder:
+    """A text encoder of a family, and the tokenizer that belongs to it."""
+
+    piece: str
+    tokenizer: str = ""  # the folder of its vocabulary, in the model's folder
+    padding: int | None = None  # the token that fills a prompt; None: the description's
+
+
+@dataclass(frozen=True, kw_only=True)
 class Family:
     """An architecture: `takes` names the inputs that the graph of each piece must at least have.
 
@@ -17,7 +26,7 @@ class Family:
     """
 
     takes: Mapping[str, Set[str]]
-    encoders: tuple[str, ...]
+    encoders: tuple[Encoder, ...]
     network: str
     output: str  # of the network
     hidden: Mapping[str, str]
@@ -32,7 +41,7 @@ STABLE_DIFFUSION = Family(
         VAE_ENCODER: {"x"},
         SAFETY_CHECKER: {"clip_input", "images"},
     },
-    encoders=(TEXT_ENCODER,),
+    encoders=(Encoder(piece=TEXT_ENCODER),),
     network=UNET,
     output="noise_pred",
     hidden={"encoder_hidden_states": "last_hidden_state"},

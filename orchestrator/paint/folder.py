@@ -15,7 +15,7 @@ GET = "audio-to-image models get"
 def choose(folder: Path, engine: str) -> tuple[str, Path]:
     """Return the engine for a model and the folder that holds its graphs.
 
-    `auto` is Core ML for Core ML graphs on a Mac, else ONNX Runtime; OpenVINO, an extra, must be asked for by name.
+    `auto` is Core ML for Core ML graphs on a Mac, else ONNX Runtime; OpenVINO, an extra, must be chosen by name.
     A model that comes in both forms keeps each in a folder of its own, `onnx` and `coreml`.
     """
     if not folder.is_dir():

@@ -19,7 +19,7 @@ from orchestrator.events import Painted
 from orchestrator.paint import Decision, Facts, Wish, autoencoder
 from orchestrator.paint.decide import decide, plan_of
 from orchestrator.paint.description import Description
-from orchestrator.paint.family import STABLE_DIFFUSION, Family
+from orchestrator.paint.family import STABLE_DIFFUSION, Encoder, Family
 from orchestrator.paint.pixels import Pixels
 from orchestrator.paint.text import Encoded, TextConditioner, TextEncoder, stacked
 from orchestrator.paint.tokens import ClipTokenizer, unknown_words
@@ -64,19 +64,19 @@ class LatentPainter:
         )
         self._runtime, self._family, self._batch = runtime, family, batch
         self._graphs: dict[str, Graph] = {}
-        self._tokenizer: ClipTokenizer | None = None
+        self._encoders: dict[str, TextEncoder] = {}
 
     def load(self) -> Facts:
         """Load what every picture needs first; the decoder is loaded when there is something to decode."""
-        self._words()
-        for piece in (*self._family.encoders, self._family.network):
-            self._graph(piece)
+        for encoder in self._family.encoders:
+            self._encoder(encoder)
+        self._graph(self._family.network)
         return self.facts
 
     def unload(self) -> None:
         """Drop every graph, and with it its memory."""
         self._graphs.clear()
-        self._tokenizer = None
+        self._encoders.clear()
 
     def decide(self, wish: Wish) -> Decision:
         """Fill in the model's own choices; raise where the model cannot do what the wish says."""
@@ -171,7 +171,7 @@ class LatentPainter:
 
     def _encode_prompts(self, decisions: Sequence[Decision], guided: bool) -> dict[str, Encoded]:
         """Encode every prompt once."""
-        encoders = [TextEncoder(tokenizer=self._words(), graph=self._graph(piece)) for piece in self._family.encoders]
+        encoders = [self._encoder(each) for each in self._family.encoders]
         network = self._graph(self._family.network)
         conditioner = TextConditioner(family=self._family, encoders=encoders, inputs=network.inputs)
         prompts = dict.fromkeys(prompt for decision in decisions for prompt in _prompts(decision, guided))
@@ -190,11 +190,14 @@ class LatentPainter:
     def _encode_image(self, pixels: Pixels) -> Array:
         return autoencoder.encode(self._graph(VAE_ENCODER), self.description, pixels)
 
-    def _words(self) -> ClipTokenizer:
-        if self._tokenizer is None:
+    def _encoder(self, encoder: Encoder) -> TextEncoder:
+        if encoder.piece not in self._encoders:
             own = self.description
-            self._tokenizer = ClipTokenizer(self._runtime.folder, length=own.token_length, padding=own.token_padding)
-        return self._tokenizer
+            padding = own.token_padding if encoder.padding is None else encoder.padding
+            folder = self._runtime.folder / encoder.tokenizer
+            tokenizer = ClipTokenizer(folder, length=own.token_length, padding=padding)
+            self._encoders[encoder.piece] = TextEncoder(tokenizer=tokenizer, graph=self._graph(encoder.piece))
+        return self._encoders[encoder.piece]
 
     def _graph(self, piece: str) -> Graph:
         if piece not in self._graphs:

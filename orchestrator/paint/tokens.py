@@ -73,7 +73,7 @@ def _vocabulary(path: Path) -> dict[str, int]:
         raise AudioToImageError(f"cannot read the model's vocabulary in {path}: {error}", HINT) from error
     sound = isinstance(vocabulary, dict) and all(type(number) is int and number >= 0 for number in vocabulary.values())
     if not sound or START not in vocabulary or END not in vocabulary:
-        raise AudioToImageError(f"{path} holds no CLIP vocabulary", HINT)
+        raise AudioToImageError(f"{path} is not a CLIP vocabulary", HINT)
     return vocabulary
 
 

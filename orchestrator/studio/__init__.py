@@ -139,6 +139,8 @@ def _only_server(settings: Settings) -> Iterator[None]:
         if not got:
             there = connect(settings.socket, "studio")
             where = f": {there.greeting.url}" if there else ""
+            if there:
+                there.leave()
             raise AudioToImageError(f"`serve` is already running{where}", "stop that one first with Ctrl-C")
         yield
 

@@ -113,16 +113,27 @@ class Caller:
         if self._left:
             return
         data = bytes(ForkingPickler.dumps(answer))
-        self._held += len(data)
-        if self._held > MOST_HELD:
-            self._left = True
         self._out.put(data)
+        if self._hold(len(data)) > MOST_HELD:
+            self._disconnect()
+
+    def _hold(self, size: int) -> int:
+        """Count bytes that wait to be sent, and return their sum."""
+        with self._arrived:
+            self._held += size
+            return self._held
+
+    def _disconnect(self) -> None:
+        """End the connection, and with it both threads."""
+        self._left = True
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._connection.fileno())) as twin:
+            twin.shutdown(socket.SHUT_RDWR)
 
     def _write(self) -> None:
         with contextlib.suppress(OSError):
             while (data := self._out.get()) is not None and not self._left:
                 self._connection.send_bytes(data)
-                self._held -= len(data)
+                self._hold(-len(data))
 
 
 class Door:

@@ -1,4 +1,4 @@
-"""One job: what was asked for, everything that has happened, and those who follow it."""
+"""One job: its request, everything that has happened, and its readers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ State = Literal["running", "done", "failed", "lost"]
 
 @dataclass(kw_only=True)
 class Job:
-    """What was asked for, and what became of it."""
+    """A request, and what became of it."""
 
     what: str  # "picture", "talk", "transcription", "translation"
     text: str = ""  # the words, if there are any

@@ -34,7 +34,7 @@ KEEP_ALIVE_SECONDS = 15.0  # without an event, after which a comment keeps the c
 
 
 async def create(request: Request) -> Response:
-    """Paint what is asked for; `Accept` chooses JSON, the file or a stream of events."""
+    """Paint what the request describes; `Accept` chooses JSON, the file or a stream of events."""
     jobs: Jobs = request.app.state.jobs
     form = await forms.read(request)
     job = await run_in_threadpool(_accept, jobs, form)

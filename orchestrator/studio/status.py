@@ -1,4 +1,4 @@
-"""What the studio is doing, what can be asked of it, and what became of jobs.
+"""What the studio is doing, its choices and limits, and what became of jobs.
 
 The handlers are plain functions, which Starlette runs in threads: they read files.
 """

@@ -180,18 +180,23 @@ def printable(text: str) -> str:
 
 
 def fit(text: str, columns: int) -> str:
-    """Shorten a line to a terminal's width, keeping its start and its newest words at the end."""
+    """Shorten a line to a terminal's width, keeping its newest words at the end and, if there is room, its start."""
     text = printable(text)
-    widths = [0 if combining(each) else 2 if east_asian_width(each) in "WF" else 1 for each in text]
-    if sum(widths) <= columns:
+    if width(text) <= columns:
         return text
-    head, room, begin = text[: BAR + 8], columns - BAR - 9, len(text)
-    if room < BAR:
-        return text[:columns]
-    while room - widths[begin - 1] >= 0:
+    head = text[: BAR + 8]
+    if columns < width(head) + 1 + BAR:
+        head = ""
+    room, begin = columns - width(head) - 1, len(text)
+    while begin and width(text[begin - 1]) <= room:
         begin -= 1
-        room -= widths[begin]
+        room -= width(text[begin])
     return f"{head}…{text[begin:]}"
+
+
+def width(text: str) -> int:
+    """Return how many columns a text takes."""
+    return sum(0 if combining(each) else 2 if east_asian_width(each) in "WF" else 1 for each in text)
 
 
 def bar(share: float) -> str:

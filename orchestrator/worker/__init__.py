@@ -97,11 +97,7 @@ class RemoteEngine(Generic[Facts]):
 
     def unload(self) -> None:
         """Leave the engine: a child process ends and frees its memory, a `serve` keeps it for others."""
-        peer, self._peer = self._peer, None
-        self._facts = self._call = None
-        self._working = 0
-        if peer:
-            peer.leave()
+        self._leave(AudioToImageError(f"the {self.opening.role} engine was unloaded", "try again"))
 
     def tick(self) -> None:
         """Call `on_tick`."""
@@ -120,7 +116,7 @@ class RemoteEngine(Generic[Facts]):
         self.collect()
 
     def collect(self) -> None:
-        """Take what has arrived, so that the engine need not wait; each answer goes to its call. Never waits."""
+        """Pass the answers that have arrived to their call, so that the engine can send more. Never waits."""
         try:
             while self._peer and self._peer.answers.poll():
                 self._take(self._peer.answers.recv())
@@ -152,14 +148,22 @@ class RemoteEngine(Generic[Facts]):
             self._lose()
 
     def _lose(self) -> None:
-        """Give the death of the engine to its call, or keep it for the next look."""
+        """Make the engine's death the error of its call, or without one the failure that is raised next."""
         died = self._peer.death() if self._peer else Died("there is no engine", "try again")
-        call = self._call
-        self.unload()
-        if call and not call.ended:
-            call.take(Answer(number=call.number, error=died))
-        else:
+        if not self._leave(died):
             self._failure = died
+
+    def _leave(self, error: AudioToImageError) -> bool:
+        """Leave the engine; return whether a call ended with the error because of that."""
+        peer, call = self._peer, self._call
+        self._peer = self._facts = self._call = None
+        self._working = 0
+        if peer:
+            peer.leave()
+        if not call or call.ended:
+            return False
+        call.take(Answer(number=call.number, error=error))
+        return True
 
     def _take_failure(self) -> AudioToImageError:
         failure, self._failure = self._failure, None

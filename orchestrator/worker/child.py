@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import queue
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import IO, Any
@@ -87,12 +89,39 @@ def _pipes() -> tuple[tuple[Connection, Connection], tuple[int, int]]:
 
 def serve(questions_fd: int, answers_fd: int) -> None:
     """Run the child: open and load the engine, then answer until the parent is gone."""
-    questions, answers = Connection(questions_fd, writable=False), Connection(answers_fd, readable=False)
+    questions, answers = Inbox(Connection(questions_fd, writable=False)), Connection(answers_fd, readable=False)
     with contextlib.suppress(EOFError, BrokenPipeError):
         _serve(questions, answers)
 
 
-def _serve(questions: Connection, answers: Connection) -> None:
+class Inbox:
+    """The messages of a connection, read by a thread: the parent can send while the engine waits to send too."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        threading.Thread(target=self._read, args=[connection], daemon=True).start()
+
+    def poll(self) -> bool:
+        """Return whether a message, or the end, has arrived."""
+        return not self._messages.empty()
+
+    def recv(self) -> Any:
+        """Wait for the next message; raise EOFError at the end."""
+        message = self._messages.get()
+        if message is None:
+            raise EOFError
+        return message
+
+    def _read(self, connection: Connection) -> None:
+        try:
+            with contextlib.suppress(EOFError, OSError):
+                while True:
+                    self._messages.put(connection.recv())
+        finally:
+            self._messages.put(None)
+
+
+def _serve(questions: Inbox, answers: Connection) -> None:
     opening: Opening = questions.recv()
     try:
         module, function = opening.path.split(":")
@@ -107,10 +136,10 @@ def _serve(questions: Connection, answers: Connection) -> None:
             _answer(engine, ask, questions, answers)
 
 
-def _answer(engine: Any, ask: Ask, questions: Connection, answers: Connection) -> None:
+def _answer(engine: Any, ask: Ask, questions: Inbox, answers: Connection) -> None:
     """Answer one call: the values of an iterator one by one, anything else as one value.
 
-    Whatever arrives meanwhile ends it: a Cancel, which also comes before every new Ask.
+    Any message that arrives meanwhile ends it: a Cancel precedes every new Ask.
     """
     try:
         value = getattr(engine, ask.method)(*ask.arguments)

@@ -5,12 +5,11 @@ What the socket sends is unpickled, so it must be in a folder that only this use
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import socket
 import stat
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -68,7 +67,7 @@ class Served:
 
 
 def connect(path: Path | None, role: str) -> Served | None:
-    """Connect to the `serve` behind a socket; None where none runs, or one that speaks another protocol."""
+    """Connect to the `serve` behind a socket; None if none runs, or if it speaks another protocol."""
     if not path or not ours(path.parent):
         return None
     connected = socket.socket(socket.AF_UNIX)
@@ -87,7 +86,7 @@ def connect(path: Path | None, role: str) -> Served | None:
 
 
 def ask(path: Path | None, question: object) -> Iterator[Any] | None:
-    """Ask a running `serve` itself, not an engine, and yield its answers; None where none runs."""
+    """Ask a running `serve` itself, not an engine, and yield its answers; None if none runs."""
     served = connect(path, "studio")
     return _answers(served, question) if served else None
 
@@ -110,22 +109,14 @@ def ours(folder: Path) -> bool:
 
 
 def _answers(served: Served, question: object) -> Iterator[Any]:
-    with contextlib.closing(_received(served, question)) as answers:
-        for answer in answers:
-            if answer.error:
-                raise answer.error
-            if answer.more:
-                yield answer.value
-
-
-def _received(served: Served, question: object) -> Generator[Answer]:
     try:
         served.questions.send(question)
-        more = True
-        while more:
-            answer: Answer = served.answers.recv()
-            more = answer.more
-            yield answer
+        answer: Answer = served.answers.recv()
+        while answer.more:
+            yield answer.value
+            answer = served.answers.recv()
+        if answer.error:
+            raise answer.error
     except (EOFError, OSError) as error:
         raise served.death() from error
     finally:

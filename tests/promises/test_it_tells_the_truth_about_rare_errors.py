@@ -211,7 +211,7 @@ def test_models_that_cannot_be_converted(tmp_path: Path) -> None:
     raises("No space left on device", beside)
     raises("attention with norm_q", lambda: graphs._check_attention(SimpleNamespace(norm_q=True)))
     configs = {"unet": {"addition_embed_type": "text"}, "vae": {}, "text_encoder": {}}
-    raises("more than words and a square", lambda: source._check_shapes(tmp_path, configs))
+    raises("more inputs", lambda: source._check_shapes(tmp_path, configs))
     (tmp_path / "tokenizer").mkdir()
     (tmp_path / "tokenizer" / tokenizer.WHOLE).write_text('{"model": 1}')
     raises("holds no byte pairs", lambda: tokenizer.write(_any(folder=tmp_path), tmp_path))

@@ -111,7 +111,7 @@ def storing(folder: Path, _: Settings) -> Act:
     def act() -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "stdin", Stdin)
-            sound.stored("-", folder / "recordings")
+            sound.as_file("-", folder / "recordings")
 
     return act
 

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.choices import HEARERS, LANGUAGES, MAX_THREADS
+from orchestrator.choices import HEARERS, LANGUAGES, MAX_THREADS, is_text
 from orchestrator.errors import Misuse
 from orchestrator.hear.speech import ggml, invented
 from orchestrator.meaning import Meaning, Nothing, Segment, Words
@@ -53,7 +53,7 @@ def listen(
     spans: Callable[[Iterable[Samples]], Sequence[Span]],
     sample_rate: int,
 ) -> Iterator[Words | Nothing]:
-    """Hear a recording of any length, a piece at a time; yield all that was heard so far, at last the whole.
+    """Hear a recording of any length, a piece at a time; yield what was heard so far after each.
 
     `hear` is only called for a piece in which `spans` (of `voice`) finds speech.
     """
@@ -83,7 +83,7 @@ def join(first: Words | Nothing, second: Words | Nothing, *, after: float) -> Wo
 
 
 def believe(meaning: Meaning, spoken: Sequence[Span]) -> Words | Nothing:
-    """Return the words that a hearer wrote, or Nothing where nobody can have said them in that speech."""
+    """Return the words that a hearer wrote, or Nothing if they cannot have been said in that much speech."""
     if not isinstance(meaning, Words) or not meaning.text:
         return SILENT
     seconds = sum(span.end - span.start for span in spoken)
@@ -103,7 +103,7 @@ def _fit(task: Task, model: ggml.SpeechModel) -> Task:
     """Choose the language, or name a model that could do what this one cannot."""
     if not 0 <= task.threads <= MAX_THREADS:
         raise Misuse(f"threads must lie between 0 and {MAX_THREADS}, not {task.threads}", "--threads 0 chooses")
-    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in task.initial_prompt):
+    if not is_text(task.initial_prompt):
         raise Misuse("the words to expect are not text: they hold a NUL or half a character", "pass plain UTF-8 text")
     hint = "get one that can: audio-to-image models get base"
     language = task.language.lower()

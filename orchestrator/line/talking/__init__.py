@@ -1,7 +1,7 @@
 """A conversation through the microphone: one sentence after another becomes a picture, or changes the last one.
 
-No stage waits that could work: the engines load and the hearer hears while someone speaks; while silence decides
-whether the sentence has ended, painting has already begun.
+The stages overlap: while someone speaks, the engines load and the hearer works; during the silence that ends a
+sentence, painting has already begun.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from orchestrator.picture import read_png
 from orchestrator.refine import Again, Amend, New, Reading, Redo, Undo, refine
 from orchestrator.sound import Samples
 
-__all__ = ["Confirm", "History", "Made", "Plan", "Talk", "history_of", "refining"]
+__all__ = ["Confirm", "History", "Made", "Plan", "Talk", "history_of", "refine_picture"]
 
 INFINITE = float("inf")
-Confirm = Callable[[str], str]  # returns a prompt as the person wants it; raises Cancelled where they refuse
+Confirm = Callable[[str], str]  # returns the edited prompt, or raises Cancelled
 
 
 class Talk:
@@ -49,18 +49,20 @@ class Talk:
         self._image, self._drafts, self._confirm = image, drafts, confirm
         self._introduced = False
         self._seed: int | None = None  # of this sentence: its drafts and its picture share it
-        # What cannot be painted is refused before anyone speaks.
+        # Refuse impossible settings and missing models before anyone speaks.
         make_wish(line.settings, "anything", find_source(line.settings, image))
-        line.model("speech"), line.model("picture")
+        for role in ("speech", "picture"):
+            line.model(role)
 
     def sentence(self, path: Path, stop: record.Stop, sound: Generator[Samples] | None = None) -> Generator[Event]:
         """Record a sentence, hear it and paint it; the recording is kept if that fails, or if `keep_audio` is set.
 
         `sound` replaces this machine's microphone.
         """
-        with _recording(path, keep=self.line.settings.keep_audio):
-            self._seed = None
-            ahead = Ahead(self.line.picture, self._order_ahead, drafts=self._drafts and self.step_seconds() <= QUICK)
+        self._seed = None
+        drafts = self._drafts and self.step_seconds() <= QUICK
+        ahead = Ahead(self.line.picture, self._order_ahead, drafts=drafts)
+        with _recording(path, keep=self.line.settings.keep_audio), closing(ahead):
             prompt = yield from self._listen(path, stop, ahead, sound)
             if self._confirm:
                 prompt = replace(prompt, text=self._confirm(prompt.text))
@@ -79,7 +81,7 @@ class Talk:
         return refine(prompt.text, last.kept.recipe.prompt)
 
     def plan(self, prompt: Prompt) -> Plan | None:
-        """Return what a sentence asks to be painted, given the pictures before it; None for "undo" and "redo"."""
+        """Return what to paint for a sentence, given the pictures before it; None for "undo" and "redo"."""
         settings, last = self.line.settings, self.history.last
         match self.read(prompt):
             case Undo() | Redo():
@@ -102,7 +104,7 @@ class Talk:
         yield from _show(self.history.redo(), "forward to:", "there is no picture after this one")
 
     def order(self, plan: Plan, *, steps: int | None = None) -> Order:
-        """Return what the painter is asked for; `steps` of a draft."""
+        """Return the order for a plan; `steps` if it is a draft."""
         settings = replace(self.line.settings, seed=self._seed if plan.seed is None else plan.seed)
         settings = replace(settings, steps=steps, count=1) if steps else settings
         order = make_order(settings, plan.prompt, find_source(settings, plan.image))
@@ -179,7 +181,7 @@ class Talk:
         painter.load()
         load = time.perf_counter() - begun
         order, call = (ahead.take(prompt) if ahead else None) or (self.order(plan), None)
-        for event in pipeline.painted(self.line, order, call or painter.paint(order.wish), load=load):
+        for event in pipeline.follow_painting(self.line, order, call or painter.paint(order.wish), load=load):
             if isinstance(event, events.Kept):
                 self.history.add(Made(plan=plan, kept=event))
             yield event
@@ -193,7 +195,7 @@ def _show(made: Made | None, what: str, otherwise: str) -> Iterator[Event]:
     yield made.kept
 
 
-def refining(line: Line, prompt: Prompt, image: str) -> Iterator[Event]:
+def refine_picture(line: Line, prompt: Prompt, image: str) -> Iterator[Event]:
     """Paint what a sentence makes of one picture, named by its file or its id."""
     path = Gallery(line.settings.gallery).find_source(image).path
     recipe = read_png(path)

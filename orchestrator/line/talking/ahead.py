@@ -17,16 +17,15 @@ from orchestrator.line.order import Order, Prompt
 from orchestrator.meaning import Words
 
 if TYPE_CHECKING:
-    from orchestrator.line.engines import Painter
+    from orchestrator.line.engines import PaintCall, Painter
     from orchestrator.line.talking.rehearing import Rehearing
     from orchestrator.paint import Decision
-    from orchestrator.worker import Call
 
 DRAFT_STEPS = 4
-QUICK = 0.15  # seconds: a step as short ends before the last words are heard
-FRESH = 3  # words more than the last draft shows
+QUICK = 0.15  # seconds: a step this short ends before the last words are heard
+NEW_WORDS = 3  # more than the last draft shows, for another draft
 
-# Returns what a prompt asks to be painted, in so many steps; None where it asks for nothing new.
+# Returns the order for a prompt, with so many steps or the model's own number; None if there is nothing to paint.
 OrderFor = Callable[[Prompt, int | None], Order | None]
 
 
@@ -36,23 +35,23 @@ class Ahead:
     def __init__(self, painter: Painter, order_for: OrderFor, *, drafts: bool) -> None:
         self._painter, self._order_for, self._drafts = painter, order_for, drafts
         self._order: Order | None = None
-        self._call: Call[Decision | events.Painted] | None = None
+        self._call: PaintCall | None = None
         self._values: Iterator[Decision | events.Painted] = iter(())
         self._drafting = False
         self._drafted = 0  # words in the last draft
 
     def consider(self, rehearing: Rehearing) -> Iterator[events.Drafted]:
-        """Begin when everything is heard and nobody speaks; stop when the speech goes on."""
+        """Start painting once the speech has paused and all of it was heard; stop if it continues."""
         if self._call and self._drafting:
             yield from self._continue_draft(self._call, rehearing)
         elif self._call and self._order:
             self._call.poll()
-            if not rehearing.settled or rehearing.meaning != self._order.prompt.heard:
+            if not rehearing.complete or rehearing.meaning != self._order.prompt.heard:
                 self._stop()
         elif isinstance(rehearing.meaning, Words):
             self._begin(rehearing.meaning, rehearing)
 
-    def take(self, prompt: Prompt) -> tuple[Order, Call[Decision | events.Painted]] | None:
+    def take(self, prompt: Prompt) -> tuple[Order, PaintCall] | None:
         """Return what is being painted, if it is painted for this prompt."""
         order, call = self._order, self._call
         if not order or not call:
@@ -62,12 +61,17 @@ class Ahead:
         if self._drafting or call.failed or transcripts[0] != transcripts[1]:
             self._stop()
             return None
+        self._order = self._call = None  # the caller's from here on
         return replace(order, prompt=replace(order.prompt, heard=prompt.heard, seconds=prompt.seconds)), call
 
+    def close(self) -> None:
+        """Cancel what is being painted and was not taken."""
+        self._stop()
+
     def _begin(self, words: Words, rehearing: Rehearing) -> None:
-        if rehearing.settled and self._painter.free:
+        if rehearing.complete and self._painter.free:
             self._paint(words)
-        elif self._drafts and rehearing.voice.speaking and self._has_news(words) and self._painter.free:
+        elif self._drafts and rehearing.voice.speaking and self._has_new_words(words) and self._painter.free:
             self._drafted = len(words.text.split())
             self._paint(words, steps=DRAFT_STEPS)
             self._drafting = self._call is not None
@@ -81,7 +85,7 @@ class Ahead:
             self._call = self._painter.paint(self._order.wish)
             self._values = iter(self._call)
 
-    def _continue_draft(self, call: Call[Decision | events.Painted], rehearing: Rehearing) -> Iterator[events.Drafted]:
+    def _continue_draft(self, call: PaintCall, rehearing: Rehearing) -> Iterator[events.Drafted]:
         newest, done = None, False
         while call.poll() and not call.failed and (value := next(self._values, None)) is not None:
             if isinstance(value, events.Painted):
@@ -96,5 +100,5 @@ class Ahead:
             self._call.cancel()
         self._order, self._call, self._drafting = None, None, False
 
-    def _has_news(self, words: Words) -> bool:
-        return len(words.text.split()) >= self._drafted + FRESH
+    def _has_new_words(self, words: Words) -> bool:
+        return len(words.text.split()) >= self._drafted + NEW_WORDS

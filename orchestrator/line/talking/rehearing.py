@@ -1,7 +1,7 @@
 """Words while someone speaks: the growing recording is heard again and again.
 
-The hearer is asked whenever it is free and enough new speech has arrived, and once more when the speech has paused. If
-the speech does not resume, that answer is final, and the silence that ends the sentence has hidden its cost.
+The hearer is called whenever it is free and enough new speech has arrived, and once more when the speech has paused. If
+the speech does not resume, that answer is final, and was ready before the silence ended the sentence.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.line.engines import Hearer
     from orchestrator.worker import Call
 
-NEWS = 0.5  # seconds of new speech that are worth a call
+NEW_SPEECH = 0.5  # seconds that are worth a call
 REST = 2.0  # times as long as the last answer took, before the next call: the hearer must be free when the speech ends
 TAIL = 0.2  # seconds after the last voice that a final answer must cover, for the breath of a last "s"
 
@@ -60,12 +60,12 @@ class Rehearing:
         return self.text != before
 
     @property
-    def settled(self) -> bool:
-        """Return whether nobody speaks and everything that was said is heard."""
+    def complete(self) -> bool:
+        """Return whether the speech has paused and all of it was heard."""
         return bool(self.text) and not self.voice.speaking and self._covered()
 
     def final(self) -> Words | Nothing | None:
-        """Hear the rest, now that the recording is whole; None where it is too long to be heard at once."""
+        """Hear the rest of the whole recording; return None if it is too long for one call."""
         if self._call:
             self._take_answer(self._call)
         if self.voice.spans and not self._covered():
@@ -79,7 +79,7 @@ class Rehearing:
         if not spans or not self._hearer.loaded or not self._fits():
             return False
         if self.voice.speaking:
-            return spans[-1].end - self._answered >= max(NEWS, REST * self.took)
+            return spans[-1].end - self._answered >= max(NEW_SPEECH, REST * self.took)
         return not self._covered()
 
     def _covered(self) -> bool:
@@ -87,7 +87,7 @@ class Rehearing:
         return bool(spans) and self._answered >= min(spans[-1].end + TAIL, self._seconds)
 
     def _fits(self) -> bool:
-        """Return whether the hearer takes the recording in one piece, at the rate at which it is made."""
+        """Return whether the hearer takes the whole recording at once, at the rate of its samples."""
         facts = self._hearer.load()
         self._longest = facts.longest if facts.sample_rate == SAMPLE_RATE else 0.0
         if self._seconds > self._longest:

@@ -1,9 +1,9 @@
 """Time limits that uvicorn lacks, for a server that can be reached from outside.
 
-Each client counts against uvicorn's `limit_concurrency`, so whoever can hold connections for nothing can shut everyone
-else out. uvicorn itself limits the size of a request's head (`h11_max_incomplete_event_size`) and of a WebSocket's
-message (`ws_max_size`), and closes idle connections (`timeout_keep_alive`); the guard's `bodies` limits a body that the
-app reads. What is left is here:
+Each connection counts against uvicorn's `limit_concurrency`, so a client that holds many of them without a request can
+shut all others out. uvicorn itself limits the size of a request's head (`h11_max_incomplete_event_size`) and of a
+WebSocket's message (`ws_max_size`), and closes idle connections (`timeout_keep_alive`); the guard's `bodies` limits a
+body that the app reads. What is left is here:
 
 - slowloris: a connection without a request, or with a head that never ends;
 - a body that goes on after its answer was sent, which restarts uvicorn's idle timer with every byte;

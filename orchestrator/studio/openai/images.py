@@ -98,7 +98,7 @@ def _accept(jobs: Jobs, job: Job, form: Form, image: UploadFile | None) -> None:
 
 
 def _response(request: Request, job: Job, response_format: str) -> Response:
-    """Describe the pictures, with both the address and the file unless one of them was asked for."""
+    """Describe the pictures, with both the address and the file unless the request names one of them."""
     gallery = Gallery(request.app.state.jobs.settings.gallery)
     data = []
     for picture in job.pictures:

@@ -60,7 +60,8 @@ def find(wanted: str, settings: Settings) -> Mapping[str, Any]:
         if pattern.fullmatch(wanted):
             return names[catalogue.choose(kind, settings).name]
     if wanted not in names:
-        kind = next((model.kind for model in catalogue.load().models if model.name == wanted), "speech or picture")
+        known = catalogue.load()
+        kind = next((model.kind for model in known.models if model.name == wanted), " or ".join(known.roles))
         raise unknown(kind, wanted)
     return names[wanted]
 

@@ -33,7 +33,7 @@ const talk = new TalkButton($("mic"), {
 });
 
 function hint({ phase }) {
-  if (phase === "listening" || phase === "opening") return talk.held ? t.letGo : t.tapAgain;
+  if (phase === "listening" || phase === "opening") return talk.held ? t.release : t.tapAgain;
   if (panel.microphone === "server") return t.serverMicrophone;
   return matchMedia("(hover: hover)").matches ? t.orSpace : t.holdToTalk;
 }
@@ -41,8 +41,8 @@ function hint({ phase }) {
 // The actions of a picture's page. Those that paint go back to the studio, which shows the progress.
 
 function change(picture) {
-  session.tell({ event: "look", picture });
-  session.tell({ event: "change", picture });
+  session.dispatch({ event: "look", picture });
+  session.dispatch({ event: "change", picture });
   location.hash = "#/";
   focusLater($("typed-words"));
 }
@@ -86,7 +86,7 @@ async function remove(picture) {
 function forget(id) {
   gallery.drop(id);
   demo.drop(id);
-  session.tell({ event: "forget", id });
+  session.dispatch({ event: "forget", id });
 }
 
 // Views
@@ -133,7 +133,7 @@ addEventListener("keydown", (event) => {
 
 $("cancel").addEventListener("click", () => work.cancel());
 $("stop-changing").addEventListener("click", () => {
-  session.tell({ event: "change", picture: null });
+  session.dispatch({ event: "change", picture: null });
   $("typed-words").focus();
 });
 $("skip").addEventListener("click", () => $("main").focus());
@@ -186,8 +186,8 @@ session.draw((state, before, event) => {
 
 colours(remembered("theme") ?? "auto");
 if (barred()) panel.refused();
-session.tell({ event: "look", picture: null });
+session.dispatch({ event: "look", picture: null });
 route();
 status.look();
 showLost((words) => ((location.hash = "#/"), work.write(words))).catch(failed);
-api.gallery({ limit: 1 }).then(({ pictures }) => session.tell({ event: "greet", picture: pictures[0] })).catch(failed);
+api.gallery({ limit: 1 }).then(({ pictures }) => session.dispatch({ event: "greet", picture: pictures[0] })).catch(failed);

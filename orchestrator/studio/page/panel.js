@@ -117,7 +117,7 @@ export class Panel {
     const label = t[name] ?? name.replaceAll("_", " ");
     if (name === "count") return this.#segments(name, label, COUNTS, String(standard ?? 1));
     if (schema.enum) return this.#select(name, label, schema.enum.filter((value) => value !== null), standard);
-    if (!isNumber(schema)) return this.#text(name, label, standard || t.placeholders[name] || "");
+    if (!isNumber(schema)) return this.#text(name, label, standard || t.placeholders[name] || "", schema);
     if (schema.minimum === 0 && schema.maximum === 1) return this.#range(name, label, standard);
     return this.#number(name, label, standard ?? t.placeholders[name] ?? t.modelsOwn, schema);
   }
@@ -134,9 +134,9 @@ export class Panel {
     return this.#field(name, label, el("input", { type: "number", name, placeholder, value, ...limits, ...kind }));
   }
 
-  #text(name, label, placeholder) {
+  #text(name, label, placeholder, { maxLength }) {
     const value = this.#values[name] ?? "";
-    return this.#field(name, label, el("input", { type: "text", name, placeholder, maxLength: 10_000, value }));
+    return this.#field(name, label, el("input", { type: "text", name, placeholder, maxLength, value }));
   }
 
   #range(name, label, standard) {

@@ -99,7 +99,7 @@ export class Session {
     this.#drawn.push(drawer);
   }
 
-  tell(event) {
+  dispatch(event) {
     const before = this.state;
     this.state = next(before, event);
     for (const drawer of this.#drawn) drawer(this.state, before, event);

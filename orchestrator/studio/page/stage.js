@@ -98,7 +98,7 @@ export class Stage {
     show($("actions"), Boolean(shown) && !busy(state));
     if (!shown) return;
     const change = () => {
-      session.tell({ event: "change", picture: shown });
+      session.dispatch({ event: "change", picture: shown });
       $("typed-words").focus();
     };
     $("actions").replaceChildren(
@@ -114,7 +114,7 @@ export class Stage {
     const small = (picture, index) => {
       const pressed = String(picture.id === shown?.id);
       const names = { type: "button", "aria-label": t.nth(index + 1, picture.prompt), "aria-pressed": pressed };
-      const onclick = () => busy(session.state) || session.tell({ event: "choose", picture });
+      const onclick = () => busy(session.state) || session.dispatch({ event: "choose", picture });
       return el("li", {}, el("button", { ...names, onclick }, el("img", { src: picture.url, alt: "" })));
     };
     $("batch").replaceChildren(...batch.map(small));

@@ -32,7 +32,7 @@ export const t = {
   talk: "Talk",
   holdToTalk: "Hold to talk, or tap",
   orSpace: "Hold to talk, or hold the space bar",
-  letGo: "Release when you are done, or pause",
+  release: "Release when you are done, or pause",
   tapAgain: "Tap again when you are done, or pause",
   cancel: "Cancel",
   cancelling: "Stopping …",

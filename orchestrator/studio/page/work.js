@@ -28,7 +28,7 @@ export class Work {
     if (busy(this.#session.state)) return;
     const { fields, confirm, microphone } = this.#options;
     const where = barred() ? "server" : microphone;
-    this.#session.tell({ event: "asked", via: "talk", microphone: where });
+    this.#session.dispatch({ event: "asked", via: "talk", microphone: where });
     try {
       if (where === "page") await this.#open();
     } catch (error) {
@@ -42,13 +42,13 @@ export class Work {
   // End the sentence. Before its first sound there is nothing to end: a button released too early keeps listening.
   async finish() {
     if (this.#session.state.phase !== "listening") return;
-    this.#session.tell({ event: "recorded" });
+    this.#session.dispatch({ event: "recorded" });
     await this.#silence();
     this.#conversation.stop();
   }
 
   confirmed(words) {
-    this.#session.tell({ event: "confirmed", words });
+    this.#session.dispatch({ event: "confirmed", words });
     this.#conversation.paint(words);
   }
 
@@ -69,10 +69,10 @@ export class Work {
   async cancel() {
     const { via, phase } = this.#session.state;
     if (!busy(this.#session.state) || phase === "cancelling") return;
-    this.#session.tell({ event: "cancelling" });
+    this.#session.dispatch({ event: "cancelling" });
     await this.#silence();
     if (via !== "talk") return this.#request?.abort();
-    if (!this.#conversation.cancel()) return this.#session.tell({ event: "failed", code: "cancelled" });
+    if (!this.#conversation.cancel()) return this.#session.dispatch({ event: "failed", code: "cancelled" });
     setTimeout(() => this.#session.state.phase === "cancelling" && this.#conversation.leave(), PATIENCE);
   }
 
@@ -87,19 +87,19 @@ export class Work {
   async #ask(fields, words) {
     if (busy(this.#session.state)) return;
     this.#request = new AbortController();
-    this.#session.tell({ event: "asked", via: "post", words });
+    this.#session.dispatch({ event: "asked", via: "post", words });
     try {
-      for await (const event of api.paint(fields, this.#request.signal)) this.#session.tell(event);
+      for await (const event of api.paint(fields, this.#request.signal)) this.#session.dispatch(event);
       if (busy(this.#session.state)) throw new api.Failure(t.connectionLost, t.awayHint, "away");
     } catch (error) {
-      this.#session.tell({ event: "failed", ...failure(error) });
+      this.#session.dispatch({ event: "failed", ...failure(error) });
     }
   }
 
   async #open() {
     const microphone = (this.#microphone = new Microphone());
     await microphone.open((samples, level) => {
-      if (this.#session.state.phase === "opening") this.#session.tell({ event: "opened" });
+      if (this.#session.state.phase === "opening") this.#session.dispatch({ event: "opened" });
       this.#conversation.sound(samples);
       this.#onLevel(level);
     });
@@ -117,8 +117,8 @@ export class Work {
   #refused() {
     this.#microphone = null;
     this.#options.refused();
-    this.#session.tell({ event: "failed", code: "cancelled" });
-    this.#session.tell({ event: "note", text: t.serverMicrophoneWhy.refused, hint: "" });
+    this.#session.dispatch({ event: "failed", code: "cancelled" });
+    this.#session.dispatch({ event: "note", text: t.serverMicrophoneWhy.refused, hint: "" });
   }
 
   #receive(event) {
@@ -130,7 +130,7 @@ export class Work {
     if (["recorded", "done", "failed"].includes(event.event)) this.#silence();
     if (event.event === "kept") this.#last = event.picture.id;
     if (event.event === "failed" && event.code === "away") this.#last = "";
-    if (busy(this.#session.state)) this.#session.tell(event);
+    if (busy(this.#session.state)) this.#session.dispatch(event);
   }
 }
 

@@ -43,8 +43,8 @@ def convert_model(source: Path, out: Path) -> None:
     for to, bits in (("onnx", None), ("coreml", 6)):
         part, target = out / f".{to}", out / to
         shutil.rmtree(part, ignore_errors=True)
-        for progress in convert(source, part, to=to, palettize=bits):
-            print(f"{to}: {progress.piece}: {progress.what}", flush=True)
+        for working in convert(source, part, to=to, palettize=bits):
+            print(f"{to}: {working.what}", flush=True)
         shutil.rmtree(target, ignore_errors=True)
         part.rename(target)
 
