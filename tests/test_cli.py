@@ -143,6 +143,9 @@ def test_a_recording_without_speech_stays_for_a_day(silence: Path, isolated: Pat
         (("paint", "a tree", "--model", "no-such-model"), 4, "no-such-model"),
         (("hear", "--speech-model", "no-such-model", "{recording}"), 4, "no-such-model"),
         (("paint", "a tree", "--image", "no-such.png"), 2, "no-such.png"),
+        (("paint", "a tree", "--last"), 2, "no picture"),
+        (("paint", "a tree", "--last", "--image", "01abcdefgh"), 2, "two pictures"),
+        (("paint", "make it night", "--refine"), 2, "--last"),
         (("gallery", "show", "nothing"), 2, "nothing"),
         (("record", "--device", "no-such-microphone", "--seconds", "1"), 1, "microphone"),
         (("record", "--seconds", "-1"), 2, "seconds"),
@@ -224,6 +227,19 @@ def test_painting_from_a_picture_records_its_parent() -> None:
     assert recipe["parent"] == first["id"]
     assert recipe["parent_pixels"] == first["recipe"]["pixels"]
     assert recipe["strength"] == 0.6
+
+
+def test_a_sentence_changes_the_newest_picture_only_where_refine_is_given() -> None:
+    first = json.loads(run("paint", "a red house at noon", *QUICK, "--json").stdout.splitlines()[-1])
+    done = run("paint", "make it night", *QUICK, "--last", "--refine", "--json")
+    night = json.loads(done.stdout.splitlines()[-1])["recipe"]
+    assert (night["prompt"], night["seed"]) == ("a red house at night", first["recipe"]["seed"])
+    assert night["parent"] == first["id"]
+    plain = json.loads(run("paint", "make it blue", *QUICK, "--last", "--json").stdout.splitlines()[-1])["recipe"]
+    assert (plain["prompt"], plain["parent"]) == ("make it blue", night["id"])
+    unplaced = run("paint", "castle", *QUICK, "--image", first["id"], "--refine")
+    assert 'to change the last one say "make it ..."' in unplaced.stderr
+    assert run("paint", "undo", *QUICK, "--last", "--refine").returncode == 2
 
 
 def test_a_word_unknown_to_the_demo_model_is_named_with_a_hint() -> None:

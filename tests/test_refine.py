@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from refinements import BOAT, KNOWN
+from refinements_held_out import HELD_OUT, HELD_OUT_LATER
 
-from orchestrator.refine import Again, Amend, Undo, refine
+from orchestrator.refine import Amend, New, Reading, refine
 
 pytestmark = pytest.mark.quick
 
-BOAT = "a red sailboat on the sea at sunset"
+UNDERSTOOD = 63  # of 66, measured; 62 at the first run
+UNDERSTOOD_LATER = 34  # of 42, measured at the only run
+
+
+def result(reading: Reading) -> str:
+    """Return the new prompt, or the name of another reading."""
+    return reading.prompt if isinstance(reading, Amend) else type(reading).__name__.lower()
 
 
 def amend(sentence: str, prompt: str = BOAT) -> str:
-    refinement = refine(sentence, prompt)
-    assert isinstance(refinement, Amend)
-    return refinement.prompt
+    reading = refine(sentence, prompt)
+    assert isinstance(reading, Amend)
+    return reading.prompt
+
+
+@pytest.mark.parametrize(("sentence", "prompt", "expected"), KNOWN)
+def test_a_change_is_understood(sentence: str, prompt: str, expected: str) -> None:
+    assert result(refine(sentence, prompt)) == expected
+
+
+@pytest.mark.parametrize(("sentences", "least"), [(HELD_OUT, UNDERSTOOD), (HELD_OUT_LATER, UNDERSTOOD_LATER)])
+def test_sentences_that_were_set_aside_are_mostly_understood(
+    sentences: tuple[tuple[str, str, str], ...], least: int
+) -> None:
+    understood = [sentence for sentence, prompt, expected in sentences if result(refine(sentence, prompt)) == expected]
+    assert len(understood) >= least
 
 
 @pytest.mark.parametrize(
@@ -67,19 +90,35 @@ def test_words_that_ask_for_a_picture_stay_in_front() -> None:
     assert amend("make it green", prompt) == "please paint a green lighthouse by the sea"
 
 
-@pytest.mark.parametrize("sentence", ["again", "Again!", "once more, please", "another one"])
-def test_again_is_recognized(sentence: str) -> None:
-    assert refine(sentence, BOAT) == Again()
+@pytest.mark.parametrize("sentence", ["", "now", "castle", "make a castle", "move along nicely"])
+def test_a_sentence_that_finds_no_place_is_a_new_picture(sentence: str) -> None:
+    assert isinstance(refine(sentence, BOAT), New)
 
 
-@pytest.mark.parametrize("sentence", ["undo", "Undo that.", "go back"])
-def test_undo_is_recognized(sentence: str) -> None:
-    assert refine(sentence, BOAT) == Undo()
+@pytest.mark.parametrize("sentence", ["a castle", "turn around", "less talk", "black cat"])
+def test_an_unplaced_sentence_says_how_to_change_the_last_picture(sentence: str) -> None:
+    reading = refine(sentence, BOAT)
+    assert isinstance(reading, New)
+    assert reading.doubt
+    assert reading.note.endswith('to change the last one say "make it ..."')
 
 
-@pytest.mark.parametrize("sentence", ["a cat in the snow", "now", "nowhere to go", "a blue car again", ""])
-def test_any_other_sentence_is_a_new_prompt(sentence: str) -> None:
-    assert refine(sentence, BOAT) is None
+def test_a_change_of_what_the_prompt_does_not_name_says_how_to_paint_a_new_picture() -> None:
+    reading = refine("make the dragon green", BOAT)
+    assert isinstance(reading, Amend)
+    assert (reading.prompt, reading.doubt) == (f"{BOAT}, with a green dragon", f'there is no "dragon" in "{BOAT}"')
+    assert reading.note.endswith('for a new picture say "paint ..."')
+
+
+@pytest.mark.parametrize("sentence", ["paint a castle", "a cat sleeps on a chair", "nowhere to go from here at all"])
+def test_a_sentence_that_is_surely_a_new_picture_says_nothing(sentence: str) -> None:
+    reading = refine(sentence, BOAT)
+    assert reading == New(prompt=sentence)
+    assert reading.note == ""
+
+
+def test_words_that_ask_for_a_new_picture_force_one() -> None:
+    assert refine("new picture: in the snow", BOAT) == New(prompt="in the snow")
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
@@ -88,7 +127,32 @@ def test_any_text_is_accepted(sentence: str, prompt: str) -> None:
     refine(f"now {sentence}", prompt)
 
 
+PARTS = sorted({word for sentence, prompt, _ in KNOWN for word in f"{sentence} {prompt}".split()})
+WORDS = st.lists(st.sampled_from(PARTS), max_size=12).map(" ".join)
+
+
+@given(WORDS, WORDS)
+def test_any_order_of_known_words_is_accepted_and_leaves_a_prompt(sentence: str, prompt: str) -> None:
+    reading = refine(sentence, prompt)
+    if isinstance(reading, Amend):
+        assert reading.prompt.strip()
+
+
 @given(st.sampled_from(["make it night", "make it blue", "now in the desert", "make it rain", "make it bigger"]))
 def test_refining_twice_changes_nothing(sentence: str) -> None:
     once = amend(sentence)
     assert amend(sentence, once) == once
+
+
+@pytest.mark.parametrize(
+    "part", ["x", "a ", "on ", "and ", ", ", ".", "now ", "red ", "with a ", "in the ", "the big "]
+)
+def test_long_text_takes_linear_time(part: str) -> None:
+    def seconds(length: int) -> float:
+        long = (part * length)[:length]
+        begun = time.process_time()
+        for sentence in (f"make it {long}", f"make it {'x' * length}", long, "make the boat blue and remove the sea"):
+            refine(sentence, long)
+        return time.process_time() - begun
+
+    assert seconds(10_000) < 0.5 + 40 * seconds(1_000)

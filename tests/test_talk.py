@@ -127,6 +127,11 @@ def test_prompts_are_edited_rejected_refined_and_undone(
         say_and_edit("again", ".png")
         say_and_edit("undo", "back to: a red house at night")
         terminal.wait_for(".png")
+        say_and_edit("undo that", "back to: a red house at noon")
+        terminal.wait_for(".png")
+        say_and_edit("go back", "there is no picture before this one")
+        say_and_edit("redo", "forward to: a red house at night")
+        terminal.wait_for(".png")
         terminal.wait_for(READY)
         terminal.press("\x04")
         assert terminal.wait_for_exit() == 0

@@ -14,6 +14,7 @@ import click
 
 from orchestrator import events, settings
 from orchestrator.cli import options, pictures
+from orchestrator.errors import Misuse
 from orchestrator.events import Event
 from orchestrator.files import kind
 
@@ -81,20 +82,38 @@ def clean() -> None:
 @click.command()
 @click.argument("prompt")
 @options.painting
+@click.option("--last", is_flag=True, help="Start from the newest picture of the gallery.")
+@click.option("--refine/--no-refine", default=None, help='Let "make it night" change the words of the picture.')
 @options.output
 @options.as_json
 @options.timings
-def paint(prompt: str, image: str, force: bool, as_json: bool, timings: bool, **flags: object) -> int:
+def paint(  # noqa: PLR0913 - a command's flags are its arguments
+    *,
+    prompt: str,
+    image: str,
+    last: bool,
+    refine: bool | None,
+    force: bool,
+    as_json: bool,
+    timings: bool,
+    **flags: object,
+) -> int:
     """Paint a prompt and print the picture's path. `-` reads the prompt from stdin."""
-    from orchestrator.line import pipeline
+    from orchestrator.line import pipeline, talking
     from orchestrator.line.engines import Line
-    from orchestrator.line.order import Prompt
+    from orchestrator.line.order import Prompt, find_last
 
     words = sys.stdin.buffer.read().decode("utf-8", "surrogateescape").strip() if prompt == "-" else prompt
-    chosen = settings.load(flags)
+    if last and image:
+        raise Misuse("--last and --image name two pictures", "leave one of them out")
+    if refine and not (last or image):
+        raise Misuse("--refine needs a picture to change", "add --last or --image ID")
+    chosen = settings.load(flags | {"refine": refine})
+    image = find_last(chosen) if last else image
     destination = pictures.destination(chosen, force=force, as_json=as_json)
     with Line(chosen) as line:
-        stream = pipeline.painting(line, Prompt(text=words), image=image, destination=destination)
+        painting = talking.refine_picture if refine else pipeline.painting
+        stream = painting(line, Prompt(text=words), image=image, destination=destination)
         return pictures.show(pipeline.with_failure(stream), destination, as_json=as_json, timings=timings)
 
 

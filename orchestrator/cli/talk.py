@@ -42,8 +42,8 @@ def talk(  # noqa: PLR0913 - a command's flags are its arguments
     """Say it, see it: show your words while you speak, paint when the sentence ends, then wait for the next one.
 
     Space or Enter starts and stops; silence stops too. Hold the key to talk if the terminal reports key releases. A
-    sentence that begins with "now", "make it" or "the same but" repaints the last picture. "again" repaints it with a
-    new seed, "undo" goes back to the picture before. Prints the path of each picture.
+    sentence such as "make it night" or "add a moon" repaints the last picture. "again" repaints it with a new seed,
+    "undo" goes back to the picture before, "redo" forward. Prints the path of each picture.
     """
     from orchestrator.line import pipeline
     from orchestrator.line.engines import Line

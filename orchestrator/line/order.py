@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator import __version__
 from orchestrator.choices import PaintEngine, Painting, choices, random_seed
+from orchestrator.errors import Misuse
 from orchestrator.gallery import Gallery, Source
 from orchestrator.meaning import Evidence, Words
 from orchestrator.paint import Decision, Facts, Wish
@@ -54,6 +55,13 @@ def make_wish(settings: Settings, text: str, source: Source | None) -> Wish:
 def find_source(settings: Settings, image: str) -> Source | None:
     """Find the picture to paint from, by its file or its id; None for an empty name."""
     return Gallery(settings.gallery).find_source(image) if image else None
+
+
+def find_last(settings: Settings) -> str:
+    """Return the file of the newest picture in the gallery; raises Misuse where there is none."""
+    for kept in Gallery(settings.gallery).list(1):
+        return str(kept.path)
+    raise Misuse("there is no picture in the gallery yet", 'audio-to-image paint "a red house by the sea"')
 
 
 def make_recipe(order: Order, decision: Decision, facts: Facts, model: Chosen) -> Recipe:

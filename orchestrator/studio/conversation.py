@@ -21,7 +21,7 @@ from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery
 from orchestrator.line.engines import Line
-from orchestrator.line.talking import Made, Talk, made_before
+from orchestrator.line.talking import History, Talk
 from orchestrator.sound import SAMPLE_BYTES, SAMPLE_RATE, Samples
 from orchestrator.studio import event_json, fields, forms
 from orchestrator.studio.event_json import LAST
@@ -84,7 +84,7 @@ class Conversation:
         self._websocket = websocket
         self._jobs: Jobs = websocket.app.state.jobs
         self._microphone: Microphone = websocket.app.state.microphone
-        self._made: list[Made] = []
+        self._history = History()
         self._sentence: Sentence | None = None
         self._sending: asyncio.Task[None] | None = None
 
@@ -143,12 +143,12 @@ class Conversation:
         if request.get("image"):
             image = str(forms.find_picture(gallery, request["image"]).path)
         if request.get("refine"):
-            self._made.append(made_before(forms.find_picture(gallery, request["refine"])))
+            self._history.add_kept(forms.find_picture(gallery, request["refine"]))
         ours = request.get("microphone") == "server"
 
         def work(line: Line) -> Iterator[Event]:
             confirm = sentence.confirm if request.get("confirm") is True else None
-            talk = Talk(line, image=image, made=self._made, confirm=confirm)
+            talk = Talk(line, image=image, history=self._history, confirm=confirm)
             path = record.new_path(settings.recordings, wanted=settings.keep_audio)
             if ours:
                 yield from self._microphone.sentence(talk, path, sentence.stop)

@@ -21,7 +21,7 @@ from orchestrator.gallery import Gallery
 from orchestrator.line import pipeline
 from orchestrator.line.engines import Line
 from orchestrator.line.order import Prompt, prompt_of, settings_of
-from orchestrator.line.talking import Talk, made_before
+from orchestrator.line.talking import Talk, history_of
 from orchestrator.settings import Settings
 from orchestrator.studio import fields, forms, problems
 from orchestrator.studio.forms import EMPTY, Form
@@ -137,7 +137,7 @@ def _plan(job: Job, settings: Settings, form: Form, path: Path | None) -> tuple[
             line.speech.start()
         line.picture.start()
         words = (yield from pipeline.hearing(line, path)) if path else Prompt(text=prompt)
-        talk = Talk(line, image=str(image.path) if image else "", made=[made_before(before)] if before else [])
+        talk = Talk(line, image=str(image.path) if image else "", history=history_of(before))
         yield from talk.paint(words)
 
     return chosen, work

@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator import events, record, recordings
-from orchestrator.errors import AudioToImageError
+from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery
 from orchestrator.line import pipeline
@@ -21,34 +21,16 @@ from orchestrator.line.destination import GALLERY, Destination
 from orchestrator.line.engines import Line
 from orchestrator.line.order import Order, Prompt, find_source, make_order, make_wish
 from orchestrator.line.talking.ahead import QUICK, Ahead
+from orchestrator.line.talking.history import History, Made, Plan, history_of
 from orchestrator.line.talking.rehearing import Rehearing
-from orchestrator.refine import Again, Amend, Undo, refine
+from orchestrator.picture import read_png
+from orchestrator.refine import Again, Amend, New, Reading, Redo, Undo, refine
 from orchestrator.sound import Samples
+
+__all__ = ["Confirm", "History", "Made", "Plan", "Talk", "history_of", "refine_picture"]
 
 INFINITE = float("inf")
 Confirm = Callable[[str], str]  # returns the edited prompt, or raises Cancelled
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What a sentence asks for."""
-
-    prompt: Prompt
-    image: str = ""  # to paint from
-    seed: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """A picture of this conversation."""
-
-    plan: Plan
-    kept: events.Kept
-
-
-def made_before(kept: events.Kept) -> Made:
-    """Return a picture that was made earlier as the last one of a conversation."""
-    return Made(plan=Plan(prompt=Prompt(text=kept.recipe.prompt)), kept=kept)
 
 
 class Talk:
@@ -61,11 +43,11 @@ class Talk:
         image: str = "",
         drafts: bool = False,
         confirm: Confirm | None = None,
-        made: list[Made] | None = None,
+        history: History | None = None,
         destination: Destination = GALLERY,
     ) -> None:
         self.line = line
-        self.made = [] if made is None else made  # the pictures so far, which a sentence may refine
+        self.history = history or History()  # the pictures so far, which a sentence may refine
         self._image, self._drafts, self._confirm, self._destination = image, drafts, confirm, destination
         self._introduced = False
         self._seed: int | None = None  # of this sentence: its drafts and its picture share it
@@ -94,19 +76,35 @@ class Talk:
         yield from pipeline.introduce(self.line, "picture")
         yield from self._paint(prompt, None)
 
+    def read(self, prompt: Prompt) -> Reading:
+        """Return what a sentence asks for, given the picture before it."""
+        last = self.history.last
+        if not last or not self.line.settings.refine:
+            return New(prompt=prompt.text)
+        return refine(prompt.text, last.kept.recipe.prompt)
+
     def plan(self, prompt: Prompt) -> Plan | None:
-        """Return what to paint for a sentence, given the pictures before it; None if it undoes the last one."""
-        settings = self.line.settings
-        last = self.made[-1] if self.made else None
-        match refine(prompt.text, last.kept.recipe.prompt) if last and settings.refine else None:
-            case Undo():
+        """Return what to paint for a sentence, given the pictures before it; None for "undo" and "redo"."""
+        settings, last = self.line.settings, self.history.last
+        match self.read(prompt):
+            case Undo() | Redo():
                 return None
             case Again() if last:
                 return replace(last.plan, seed=None, prompt=replace(prompt, text=last.plan.prompt.text))
             case Amend(prompt=text) if last:
                 seed, image = last.kept.recipe.seed, str(last.kept.gallery or last.kept.path)
                 return Plan(prompt=replace(prompt, text=text), image=image, seed=seed)
+            case New(prompt=text):
+                prompt = replace(prompt, text=text)
         return Plan(prompt=prompt, image=self._image, seed=settings.seed)
+
+    def undo(self) -> Iterator[Event]:
+        """Go back to the picture before the last one."""
+        yield from _show(self.history.undo(), "back to:", "there is no picture before this one")
+
+    def redo(self) -> Iterator[Event]:
+        """Go forward to the picture that was undone last."""
+        yield from _show(self.history.redo(), "forward to:", "there is no picture after this one")
 
     def order(self, plan: Plan, *, steps: int | None = None) -> Order:
         """Return the order for a plan; `steps` if it is a draft."""
@@ -118,7 +116,7 @@ class Talk:
 
     def step_seconds(self) -> float:
         """Return how long a step of painting took the last time."""
-        last = self.made[-1].kept.recipe if self.made else None
+        last = self.history.last.kept.recipe if self.history.last else None
         for kept in () if last else Gallery(self.line.settings.gallery).list(1):
             last = kept.recipe
         known = last is not None and last.model == self.line.model("picture").name
@@ -170,10 +168,14 @@ class Talk:
         return (yield from pipeline.make_prompt(words, path, begun))
 
     def _paint(self, prompt: Prompt, ahead: Ahead | None) -> Iterator[Event]:
-        plan = self.plan(prompt)
+        reading, plan = self.read(prompt), self.plan(prompt)
         if plan is None:
-            yield from self._go_back()
+            yield from self.undo() if isinstance(reading, Undo) else self.redo()
             return
+        last = self.history.last
+        about_last = isinstance(reading, New) and last is not None and plan.image == str(last.kept.path)
+        if isinstance(reading, Amend | New) and reading.note and not about_last:
+            yield events.Note(text=reading.note)
         if plan.prompt.text != prompt.text:
             yield events.Note(text=f"now:    {plan.prompt.text}")
         painter, begun = self.line.picture, time.perf_counter()
@@ -185,17 +187,28 @@ class Talk:
         call, destination = call or painter.paint(order.wish), self._destination
         for event in pipeline.follow_painting(self.line, order, call, load=load, destination=destination):
             if isinstance(event, events.Kept):
-                self.made.append(Made(plan=plan, kept=event))
+                self.history.add(Made(plan=plan, kept=event))
             yield event
 
-    def _go_back(self) -> Iterator[Event]:
-        if len(self.made) < 2:
-            yield events.Note(text="there is no picture before this one")
-            return
-        self.made.pop()
-        last = self.made[-1].kept
-        yield events.Note(text=f"back to: {last.recipe.prompt}")
-        yield last
+
+def _show(made: Made | None, what: str, otherwise: str) -> Iterator[Event]:
+    if not made:
+        yield events.Note(text=otherwise)
+        return
+    yield events.Note(text=f"{what} {made.kept.recipe.prompt}")
+    yield made.kept
+
+
+def refine_picture(line: Line, prompt: Prompt, image: str, *, destination: Destination = GALLERY) -> Iterator[Event]:
+    """Paint what a sentence makes of one picture, named by its file or its id."""
+    path = Gallery(line.settings.gallery).find_source(image).path
+    recipe = read_png(path)
+    if not recipe:
+        raise Misuse(f"{image} has no recipe with words to change", "leave --refine out to paint from its pixels")
+    talk = Talk(line, history=history_of(events.Kept(id=recipe.id, path=path, recipe=recipe)), destination=destination)
+    if isinstance(talk.read(prompt), Undo | Redo):
+        raise Misuse(f'"{prompt.text}" needs a conversation', "audio-to-image talk")
+    yield from talk.paint(prompt)
 
 
 @contextmanager
