@@ -60,15 +60,16 @@ def serve(settings: Settings, started: Callable[[Serving], None]) -> None:
         recovered = record.recover(settings.recordings)
         jobs, microphone = Jobs(settings), Microphone()
         turns = {role: Turns(settings.idle) for role in ROLES}
+        served = app(jobs, turns, microphone, rules)
+        serving = Serving(
+            url=url + (f"?token={token}" if token else ""),
+            lost=sum(job.state == "lost" for job in jobs.all()),
+            recovered=len(recovered),
+        )
         with _door(settings, turns, jobs, microphone, url):
-            started(
-                Serving(
-                    url=url + (f"?token={token}" if token else ""),
-                    lost=sum(job.state == "lost" for job in jobs.all()),
-                    recovered=len(recovered),
-                )
-            )
-            _run(app(jobs, turns, microphone, rules), listener, jobs)
+            with suppress(KeyboardInterrupt):  # Ctrl-C is how it is ended, from when its address is known
+                started(serving)
+                _run(served, listener, jobs)
             for each in turns.values():
                 each.close()
 
@@ -100,8 +101,7 @@ def _run(served: ASGIApp, listener: socket.socket, jobs: Jobs) -> None:
         server_header=False,
         proxy_headers=False,  # without a proxy, clients could forge what the guard compares
     )
-    with suppress(KeyboardInterrupt):  # Ctrl-C is how it is ended
-        _Server(config, jobs).run(sockets=[listener])
+    _Server(config, jobs).run(sockets=[listener])
 
 
 @contextmanager
