@@ -8,6 +8,7 @@ import shlex
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -227,12 +228,18 @@ def test_the_hint_for_a_wrong_settings_file_repairs_it(content: str, message: st
 def test_the_hint_after_a_lost_microphone_makes_a_picture_of_the_recording(
     command_line: CommandLine, microphone: Microphone
 ) -> None:
-    microphone.play(Path(RECORDING))
-    command = f"(sleep 3; kill -9 {microphone.server.pid}) & exec audio-to-image record --seconds 30"
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    hint = re.search(r"^error: the microphone was lost after .*\n  try: (.*)$", done.stderr, re.MULTILINE)
-    assert hint, done.stderr
+    command = ["audio-to-image", "record", "--seconds", "60"]
+    recorder = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    recordings = Path(os.environ["AUDIO_TO_IMAGE_DATA"]) / "recordings"
+    while not any(recordings.glob("*.part.wav")):
+        assert recorder.poll() is None
+        time.sleep(0.05)
+    microphone.play(Path(RECORDING)).wait()
+    microphone.server.kill()
+    _, stderr = recorder.communicate()
+    assert recorder.returncode == 1
+    hint = re.search(r"^error: the microphone was lost after .*\n  try: (.*)$", stderr, re.MULTILINE)
+    assert hint, stderr
     assert command_line.follow(f"{hint[1]} --steps 1").strip().endswith(".png")
 
 
