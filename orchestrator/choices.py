@@ -66,7 +66,7 @@ def check(chosen: Any) -> None:
         if known.values and value not in known.values:
             raise Misuse(f"there is no {name.replace('_', ' ')} {value!r}", f"choose one of: {', '.join(known.values)}")
         if known.least is not None:
-            check_range(name, value, known.least, known.most, hint=f"{getattr(type(chosen), name)} is usual")
+            check_range(name, value, known.least, known.most, _hint(name, getattr(type(chosen), name), known))
 
 
 def check_range(
@@ -78,7 +78,13 @@ def check_range(
             raise Misuse(f"{name} must be {least:g} or more, not {value!s:.40}", hint)
     elif not least <= value <= most:
         limits = f"between {least:.12g} and {most:.12g}"
-        raise Misuse(f"{name} must be {limits}, not {value!s:.40}", f"audio-to-image paint --help explains {name}")
+        raise Misuse(f"{name} must be {limits}, not {value!s:.40}", hint)
+
+
+def _hint(name: str, default: object, known: Choice) -> str:
+    if default is None:
+        return f"audio-to-image paint --help explains {name}"
+    return f"{default} is usual" if known.most is None else f"--{name.replace('_', '-')} {default}"
 
 
 def is_text(text: str) -> bool:

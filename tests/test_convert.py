@@ -290,8 +290,8 @@ def widen_words(folder):
     [
         (remove_everything, "not a diffusers model"),
         (remove_unet, "unet"),
-        (cut_weights, "diffusion_pytorch_model.safetensors is cut off"),
-        (empty_weights, "model.safetensors is cut off"),
+        (cut_weights, "diffusion_pytorch_model.safetensors is truncated"),
+        (empty_weights, "model.safetensors is truncated"),
         (forget_a_weight, "conv_in.weight"),
         (name_another_class, "T5EncoderModel"),
         (garble_configuration, "config.json"),

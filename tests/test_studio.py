@@ -131,7 +131,7 @@ def test_the_gallery_is_listed_by_pages_searched_removed_from_and_restored(serve
         ({"prompt": "x", "model": "sd-2.1-base"}, 404, "sd-2.1-base"),
         ({"prompt": "x", "image": "../../etc/passwd"}, 400, "passwd"),
         ({"repaint": "0000000000"}, 404, "0000000000"),
-        ({"repaint": "0000000000", "prompt": "x"}, 400, "together"),
+        ({"repaint": "0000000000", "prompt": "x"}, 400, "combined"),
     ],
     ids=str,
 )

@@ -7,16 +7,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from provoke import provokes, raises
 
 from orchestrator import cli, doctor, events, record, studio
-from orchestrator.errors import AudioToImageError, Busy, Cancelled, Misuse, ModelMissing
+from orchestrator.errors import AudioToImageError, Busy, Cancelled, Misuse, ModelMissing, NotThere
 from orchestrator.mac import agent, shortcut
 from orchestrator.settings import Settings
-from orchestrator.studio import forms, problems
+from orchestrator.studio import forms, gallery_api, problems
 from orchestrator.studio.job import Job
 from orchestrator.studio.microphone import Microphone
 from orchestrator.studio.openai import model_names
@@ -90,6 +90,13 @@ def _(_folder: Path, _patch: pytest.MonkeyPatch) -> None:
 @provokes("studio", ModelMissing)
 def _(_folder: Path, _patch: pytest.MonkeyPatch) -> object:
     return forms.apply(Settings(), {"model": "no such model"})
+
+
+@provokes("studio", NotThere)
+def _(folder: Path, _patch: pytest.MonkeyPatch) -> object:
+    state = SimpleNamespace(jobs=SimpleNamespace(settings=Settings(data=folder)))
+    request = SimpleNamespace(app=SimpleNamespace(state=state), path_params={"picture": "0000000000"})
+    return gallery_api.restore(cast(Any, request))
 
 
 @provokes("studio", Cancelled)

@@ -78,7 +78,9 @@ def test_without_a_network_a_sentence_becomes_a_picture(microphone: Microphone, 
 def test_without_a_network_fetching_fails_with_a_clear_error() -> None:
     done = subprocess.run([*ALONE, COMMAND, "models", "get", "tiny"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert re.search(r"^error: the network failed .*\n  try: audio-to-image models get$", done.stderr, re.MULTILINE)
+    assert re.search(
+        r"^error: the network failed .*\n  try: check the network and run this again$", done.stderr, re.MULTILINE
+    )
 
 
 def talk(command: list[str], microphone: Microphone, home: Path) -> str:
