@@ -44,7 +44,7 @@ def ours(engine: str, folder: Path, steps: int, threads: int, enter: Callable[..
         enter()
         return call(*given)
 
-    Guided.__call__ = watched  # type: ignore[method-assign]
+    Guided.__call__ = watched  # type: ignore[method-assign, assignment]
     if engine == "openvino-bf16":
         from orchestrator.paint import openvino
 

@@ -164,7 +164,8 @@ def run_warm(
     microphone: Microphone, sentences: Sequence[Path], *, silence: bool, until: float = float("inf")
 ) -> tuple[list[Spoken], float | None, float]:
     """C: run a warm session; return its sentences but the first, its share of a core in silence, and its memory."""
-    talking, said = Talking("--seconds", "10"), []
+    talking = Talking("--seconds", "10")
+    said: list[Spoken] = []
     for sentence in (sentences[0], *sentences):
         if len(said) < 2 or time.perf_counter() < until:
             list(talking.events("ready"))

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orchestrator.events import Painted
 from orchestrator.paint import Wish
@@ -124,6 +125,18 @@ def painter(description=DESCRIPTION, batch=1, **graphs) -> LatentPainter:
 
 def steps_of(events) -> list[Painted]:
     return [event for event in events if isinstance(event, Painted)]
+
+
+def pixels_of(step: Painted) -> NDArray[np.uint8]:
+    assert step.pixels is not None
+    return step.pixels
+
+
+def opened(own: LatentPainter) -> list[str]:
+    """Return the pieces that a painter has loaded."""
+    runtime = own._runtime
+    assert isinstance(runtime, SimulatedRuntime)
+    return runtime.opened
 
 
 def paint(own: LatentPainter, prompt: str = "a red house", **changes) -> list[Painted]:

@@ -6,10 +6,25 @@ import weakref
 
 import numpy as np
 import pytest
-from simulated import DESCRIPTION, SHAPE, SIZE, Simulated, checker, decoder, encoder, paint, painter, text_encoder, unet
+from simulated import (
+    DESCRIPTION,
+    SHAPE,
+    SIZE,
+    Simulated,
+    checker,
+    decoder,
+    encoder,
+    opened,
+    paint,
+    painter,
+    pixels_of,
+    text_encoder,
+    unet,
+)
 
 from orchestrator.choices import MAX_SEED
 from orchestrator.errors import AudioToImageError, Misuse
+from orchestrator.events import Painted
 from orchestrator.paint import Decision, Wish
 from orchestrator.paint.description import Description
 from orchestrator.paint.pixels import fit
@@ -36,7 +51,7 @@ def test_the_unet_may_take_one_picture_or_two_in_either_layout(graph, guidance):
     expected = paint(painter(), guidance=guidance)[-1]
     seen = paint(painter(unet=graph), guidance=guidance)[-1]
     assert np.abs(seen.denoised - expected.denoised).max() < 1e-5
-    assert np.abs(seen.pixels.astype(int) - expected.pixels).max() <= 1
+    assert np.abs(pixels_of(seen).astype(int) - pixels_of(expected)).max() <= 1
 
 
 def test_guidance_leads_from_the_negative_prompt_to_the_prompt_and_beyond():
@@ -66,9 +81,11 @@ def test_the_decoder_is_loaded_only_when_there_is_something_to_decode():
     steps = own.paint(Wish(prompt="a red house"))
     for _ in range(4):
         next(steps)
-    assert own._runtime.opened == ["text_encoder", "unet"]
-    assert next(steps).pixels is not None
-    assert own._runtime.opened == ["text_encoder", "unet", "vae_decoder"]
+    assert opened(own) == ["text_encoder", "unet"]
+    last = next(steps)
+    assert isinstance(last, Painted)
+    assert last.pixels is not None
+    assert opened(own) == ["text_encoder", "unet", "vae_decoder"]
 
 
 def test_no_graph_is_called_after_the_iteration_stops():
@@ -77,7 +94,7 @@ def test_no_graph_is_called_after_the_iteration_stops():
     assert isinstance(next(steps), Decision)
     next(steps)
     next(steps)
-    steps.close()
+    del steps
     assert len(graph.calls) == 2
 
 
@@ -88,23 +105,23 @@ def test_unloading_frees_every_graph_and_painting_loads_again():
     own.unload()
     gc.collect()
     assert [each() for each in held] == [None, None]
-    assert (paint(own)[-1].pixels == first).all()
+    assert (pixels_of(paint(own)[-1]) == first).all()
 
 
 def test_each_of_several_pictures_is_what_its_seed_alone_gives():
     batch = [step for step in paint(painter(), count=3, sampler="euler-a") if step.pixels is not None]
     assert [(step.picture, step.seed) for step in batch] == [(0, 7), (1, 8), (2, 9)]
     alone = paint(painter(), seed=9, sampler="euler-a")[-1]
-    assert (batch[2].pixels == alone.pixels).all()
-    assert (batch[1].pixels != alone.pixels).any()
+    assert (pixels_of(batch[2]) == pixels_of(alone)).all()
+    assert (pixels_of(batch[1]) != pixels_of(alone)).any()
 
 
 def test_steps_are_counted_and_only_the_last_carries_pixels():
     steps = paint(painter(), count=2)
     assert [(step.index, step.steps) for step in steps] == [(1, 4), (2, 4), (3, 4), (4, 4)] * 2
     assert [step.pixels is not None for step in steps] == [False, False, False, True] * 2
-    assert steps[-1].pixels.shape == (32, 32, 3)
-    assert steps[-1].pixels.dtype == np.uint8
+    assert pixels_of(steps[-1]).shape == (32, 32, 3)
+    assert pixels_of(steps[-1]).dtype == np.uint8
 
 
 def test_a_preview_is_the_small_matrix_applied_to_the_denoised_latents():
@@ -128,7 +145,7 @@ def test_a_step_can_be_sent_to_another_process():
 def test_the_same_wish_gives_the_same_pixels():
     for sampler in ("dpm++2m", "euler-a", "lcm"):
         own = painter()
-        assert (paint(own, sampler=sampler)[-1].pixels == paint(own, sampler=sampler)[-1].pixels).all()
+        assert (pixels_of(paint(own, sampler=sampler)[-1]) == pixels_of(paint(own, sampler=sampler)[-1])).all()
 
 
 def test_the_models_own_choices_fill_what_the_wish_leaves_open():
@@ -171,7 +188,7 @@ def test_a_wish_that_cannot_be_painted_is_refused_before_anything_is_loaded():
     own = painter()
     with pytest.raises(Misuse, match="too many"):
         own.paint(Wish(prompt="a house", steps=1000))
-    assert own._runtime.opened == []
+    assert opened(own) == []
 
 
 def test_painting_can_start_from_a_picture_where_the_model_has_an_encoder():
@@ -188,16 +205,16 @@ def test_a_picture_of_another_size_gives_its_middle():
     wide = np.zeros((40, 120, 3), np.uint8)
     wide[:, 40:80] = 255
     assert (fit(wide, 32, 32) >= 240).all()  # a smooth edge sees a little of what is left out
-    assert paint(painter(vae_encoder=encoder()), image=wide)[-1].pixels.shape == (32, 32, 3)
+    assert pixels_of(paint(painter(vae_encoder=encoder()), image=wide)[-1]).shape == (32, 32, 3)
 
 
 def test_a_flagged_picture_is_black_and_says_so():
     flagged = paint(painter(safety_checker=checker(1.0)))[-1]
     assert flagged.flagged
-    assert not flagged.pixels.any()
+    assert not pixels_of(flagged).any()
     fine = paint(painter(safety_checker=checker(0.0)))[-1]
     assert not fine.flagged
-    assert fine.pixels.any()
+    assert pixels_of(fine).any()
 
 
 def test_unknown_words_of_a_small_model_are_warned_about_once():

@@ -1,6 +1,7 @@
 """Core ML packages, run without Core ML: they compute what the ONNX graphs do, and six bits still paint the picture."""
 
 import shutil
+from typing import Any
 
 import coremltools
 import mil
@@ -9,6 +10,7 @@ import onnxruntime
 import pytest
 import tiny
 import torch
+from mil_operations import OPERATIONS
 
 from orchestrator.catalogue import layout
 from orchestrator.convert import convert, coreml, graphs, source
@@ -126,7 +128,7 @@ def test_a_palette_is_unpacked_from_its_bits():
     which = np.array([7, 0, 5, 2, 1, 6])
     bits = np.unpackbits(which.astype(np.uint8)[:, None], axis=1, bitorder="little")[:, :3]
     packed = np.packbits(bits.ravel(), bitorder="little")
-    assert mil.OPERATIONS["constexpr_lut_to_dense"](packed, lut, [2, 3]).tolist() == [[70, 0, 50], [20, 10, 60]]
+    assert OPERATIONS["constexpr_lut_to_dense"](packed, lut, [2, 3]).tolist() == [[70, 0, 50], [20, 10, 60]]
 
 
 def test_inputs_of_another_shape_are_refused(models):
@@ -148,12 +150,13 @@ def test_tokens_beyond_two_thousand_survive_fp16(models):
 def test_a_decoder_with_large_numbers_does_not_overflow_in_fp16(models, tmp_path):
     """Trained decoders have them: their squares are beyond fp16, and the picture was black."""
     graph = graphs.read(source.open_source(models / "diffusers"), "vae_decoder", for_onnx=False)
-    graph.module.decoder.conv_in.weight.data *= 1000
+    module: Any = graph.module
+    module.decoder.conv_in.weight.data *= 1000
     assert list(coreml.write(graph, tmp_path, bits=None))
     z = torch.randn(graph.inputs["z"].shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        large = float(graph.module.decoder.conv_in(graph.module.before(z)).abs().max())
-        expected = graph.module(z).numpy()
+        large = float(module.decoder.conv_in(module.before(z)).abs().max())
+        expected = module(z).numpy()
     assert large**2 > 65_504
     painted = mil.load(tmp_path / "VAEDecoder.mlpackage", fp16=True)(z=z.numpy())["image"]
     assert decibels(expected.var(), painted, expected) > AGREEMENT["VAEDecoder"]

@@ -2,6 +2,7 @@
 
 import gc
 import shutil
+from typing import Any, cast
 
 import numpy as np
 import psutil
@@ -10,6 +11,7 @@ import tiny
 
 from orchestrator.errors import AudioToImageError, Misuse
 from orchestrator.paint import Wish, open_painter
+from orchestrator.paint.latent import LatentPainter
 
 ENGINES = ("onnx", "openvino")
 
@@ -61,8 +63,9 @@ def test_threads_are_as_asked_but_no_more_than_cores(folder, engine, monkeypatch
 
 def test_a_session_is_given_its_threads(folder):
     painter = open_painter(folder, engine="onnx", threads=1)
+    assert isinstance(painter, LatentPainter)
     painter.load()
-    options = painter._graphs["unet"]._session.get_session_options()
+    options = cast(Any, painter._graphs["unet"])._session.get_session_options()
     assert options.intra_op_num_threads == 1
 
 

@@ -74,7 +74,7 @@ def theirs(pipeline, wish: Wish, monkeypatch) -> Reference:
             module, "randn_tensor", lambda shape, **_: torch.from_numpy(np.float32(random.randn(*shape)))
         )
     config = dict(pipeline.scheduler.config) | {"timestep_spacing": "leading", "clip_sample": False}
-    scheduler = SCHEDULERS[wish.sampler].from_config(config | {"set_alpha_to_one": False})
+    scheduler = SCHEDULERS[wish.sampler or ""].from_config(config | {"set_alpha_to_one": False})
     kind, extras = diffusers.StableDiffusionPipeline, {}
     if wish.image is not None:
         kind = diffusers.StableDiffusionImg2ImgPipeline

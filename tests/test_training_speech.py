@@ -8,7 +8,7 @@ import subprocess
 import tomllib
 from pathlib import Path
 from random import Random
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def festival_voices() -> set[str]:
     return set(found.stdout.strip().strip("()").split())
 
 
-def random_model() -> ModuleType:
+def random_model() -> Any:
     from training.demo.speech.model import Dims, Vocabulary, Whisper
 
     torch.manual_seed(4)
@@ -154,7 +154,7 @@ def test_a_stopped_training_resumes_with_the_same_result(tmp_path: Path) -> None
     assert max(differences.values()) < 2e-6, differences
 
 
-def stop_after_first_save(save):  # type: ignore[no-untyped-def]
+def stop_after_first_save(save):
     def save_and_stop(*arguments: object) -> None:
         save(*arguments)
         raise KeyboardInterrupt

@@ -277,3 +277,11 @@ def test_changed_messages_need_a_new_protocol_number() -> None:
     }
     digest = hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:16]
     assert (messages.PROTOCOL, digest) == (2, "46a9067882c6d7b7")
+
+
+def test_an_engine_that_cannot_be_started_is_one_clear_error(
+    counter: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(AudioToImageError, match="cannot start the counting engine: No such file"):
+        counter.load()

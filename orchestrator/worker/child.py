@@ -31,16 +31,22 @@ class Child:
         self._log = _log()
         (self.answers, self.questions), (childs_in, childs_out) = _pipes()
         program = f"from orchestrator.worker.child import serve; serve({childs_in}, {childs_out})"
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-c", program],
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            pass_fds=(childs_in, childs_out),
-            start_new_session=True,
-        )
-        os.close(childs_in)
-        os.close(childs_out)
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-c", program],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                pass_fds=(childs_in, childs_out),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise AudioToImageError(
+                f"cannot start the {role} engine: {error.strerror}", "close other programs, then try again"
+            ) from error
+        finally:
+            os.close(childs_in)
+            os.close(childs_out)
 
     @property
     def alive(self) -> bool:
