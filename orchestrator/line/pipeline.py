@@ -14,7 +14,7 @@ from typing import cast
 
 from orchestrator import events, files, record, recordings, sound
 from orchestrator.clean import clean
-from orchestrator.errors import AudioToImageError, NoSpeech
+from orchestrator.errors import AudioToImageError, Cancelled, NoSpeech
 from orchestrator.events import Event
 from orchestrator.gallery import Gallery
 from orchestrator.hear import speech
@@ -113,7 +113,9 @@ def follow_painting(
     """Follow a call that paints an order, and keep the pictures."""
     gallery, started = Gallery(line.settings.gallery), time.perf_counter()
     with closing(cast("Generator[Decision | events.Painted]", iter(call))) as values:
-        decision = cast(Decision, next(values))
+        decision = next(values, None)
+        if not isinstance(decision, Decision):
+            raise Cancelled("the painting was cancelled")
         recipe = make_recipe(order, decision, line.picture.load(), line.model("picture"))
         for value in values:
             step = cast(events.Painted, value)
