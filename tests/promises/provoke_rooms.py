@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -22,6 +23,8 @@ from orchestrator.gallery.source import Source
 from orchestrator.hear import speech
 from orchestrator.line import library, pipeline
 from orchestrator.line.destination import make_destination
+from orchestrator.line.engines import Line
+from orchestrator.line.order import Prompt, make_order
 from orchestrator.paint import Wish, open_painter
 from orchestrator.record.partial import Partial
 from orchestrator.runtime import coreml
@@ -147,6 +150,14 @@ def _(folder: Path, _patch: pytest.MonkeyPatch) -> object:
 @provokes("line", NoSpeech)
 def _(_folder: Path, _patch: pytest.MonkeyPatch) -> object:
     return pipeline.clean_words("[MUSIC]")
+
+
+@provokes("line", Cancelled)
+def _(folder: Path, _patch: pytest.MonkeyPatch) -> object:
+    line = Line(Settings(data=folder))
+    ended: Call[object] = Call(_NoEngine(), 1)
+    ended.cancel()
+    return list(pipeline.follow_painting(line, make_order(line.settings, Prompt(text="a"), None), cast(Any, ended)))
 
 
 @provokes("worker", Cancelled)
