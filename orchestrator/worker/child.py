@@ -41,6 +41,8 @@ class Child:
                 start_new_session=True,
             )
         except OSError as error:
+            for file in (self.answers, self.questions, self._log):
+                file.close()
             raise AudioToImageError(
                 f"cannot start the {role} engine: {error.strerror}", "close other programs, then try again"
             ) from error
