@@ -92,6 +92,14 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def delete(path: Path) -> None:
+    """Delete a file, if it is there."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise not_written(path, error) from error
+
+
 def sync_folder(folder: Path) -> None:
     """Flush a rename to the disk, where the file system can."""
     with suppress(OSError):

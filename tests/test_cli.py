@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -218,6 +219,28 @@ def test_control_characters_in_a_foreign_picture_do_not_reach_the_terminal(isola
     assert run("gallery", "rebuild").returncode == 0
     for verb in (("gallery", "list"), ("gallery", "show", path.stem)):
         assert "\x1b" not in run(*verb).stdout
+
+
+def test_the_gallery_lists_a_line_for_each_picture_and_says_what_it_does_not_find() -> None:
+    assert run("gallery", "list").stderr == "there are no pictures yet\n"
+    kept = json.loads(
+        run("paint", "a red house " + "very " * 20 + "far away", *QUICK, "--json").stdout.splitlines()[-1]
+    )
+    line = run("gallery", "list").stdout
+    assert re.fullmatch(rf"{kept['id']}  \d{{4}}-\d\d-\d\d \d\d:\d\d  512x512  a red house very .*…\n", line)
+    found = run("gallery", "search", "dragon")
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "no picture has the words: dragon\n")
+    assert kept["id"] in run("gallery", "search", "house").stdout
+
+
+def test_the_trash_is_emptied_only_when_that_is_meant() -> None:
+    kept = json.loads(run("paint", "a red house", *QUICK, "--json").stdout.splitlines()[-1])
+    run("gallery", "remove", kept["id"])
+    assert kept["id"] in run("gallery", "trash").stdout
+    refused = run("gallery", "empty")
+    assert (refused.returncode, "gallery empty --yes" in refused.stderr) == (2, True)
+    assert run("gallery", "empty", "--yes").stdout == "1 pictures deleted\n"
+    assert run("gallery", "trash").stderr == "the trash is empty\n"
 
 
 def test_painting_from_a_picture_records_its_parent() -> None:

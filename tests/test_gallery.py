@@ -283,6 +283,18 @@ def test_a_source_elsewhere_is_recorded_by_its_file_even_if_it_has_a_recipe(gall
     assert (source.parent, source.image) == (recipe.id, files.sha256(path))
 
 
+def test_the_trash_is_listed_and_emptied(gallery: Gallery) -> None:
+    assert gallery.trashed() == ()
+    first, second, third = (gallery.keep(pixels(), PLAIN) for _ in range(3))
+    gallery.remove(first.id)
+    gallery.remove(second.id)
+    assert [kept.id for kept in gallery.trashed()] == [second.id, first.id]
+    gallery.empty_trash()
+    assert gallery.trashed() == ()
+    assert [kept.id for kept in gallery.list()] == [third.id]
+    assert not list(gallery.trash.iterdir())
+
+
 def test_a_parent_is_found_here_in_the_trash_and_when_it_came_from_elsewhere(gallery: Gallery, tmp_path: Path) -> None:
     parent = keep(gallery)
     child = gallery.keep(pixels(), replace(PLAIN, strength=0.8), source=gallery.source_of(parent.path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,11 @@ from orchestrator.cli import options, pictures
 from orchestrator.terminal import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from orchestrator.gallery import Gallery
+
+LONGEST_PROMPT = 60  # characters in a line of a list
 
 
 @click.group()
@@ -29,9 +32,25 @@ def _open_gallery() -> Gallery:
     return Gallery(settings.load().gallery)
 
 
-def _print_pictures(found: Iterable[events.Kept], *, as_json: bool) -> None:
+def _print_pictures(found: Sequence[events.Kept], *, as_json: bool, otherwise: str = "") -> None:
+    """Print one line for each picture; on stderr `otherwise`, where there are none."""
     for kept in found:
-        click.echo(kept.to_json() if as_json else printable(f"{kept.id}  {kept.recipe.prompt}"))
+        click.echo(kept.to_json() if as_json else _line(kept))
+    if not found and otherwise:
+        click.echo(otherwise, err=True)
+
+
+def _line(kept: events.Kept) -> str:
+    recipe, prompt = kept.recipe, printable(kept.recipe.prompt)
+    shown = prompt if len(prompt) <= LONGEST_PROMPT else f"{prompt[: LONGEST_PROMPT - 1]}…"
+    return f"{kept.id}  {_local_time(recipe.made)}  {recipe.width}x{recipe.height}  {shown}"
+
+
+def _local_time(made: str) -> str:
+    try:
+        return f"{datetime.fromisoformat(made).astimezone():%Y-%m-%d %H:%M}"
+    except ValueError:  # in a recipe that another program wrote
+        return printable(made[:16])
 
 
 limit = click.option("--limit", type=click.IntRange(min=1), help="Show at most this many.")
@@ -43,7 +62,7 @@ wanted = click.argument("wanted", metavar="ID")
 @options.as_json
 def list_(limit: int | None, as_json: bool) -> None:
     """List pictures, newest first."""
-    _print_pictures(_open_gallery().list(limit), as_json=as_json)
+    _print_pictures(_open_gallery().list(limit), as_json=as_json, otherwise="there are no pictures yet")
 
 
 @gallery.command()
@@ -52,7 +71,8 @@ def list_(limit: int | None, as_json: bool) -> None:
 @options.as_json
 def search(words: tuple[str, ...], limit: int | None, as_json: bool) -> None:
     """Find pictures by words in the prompt or the transcript."""
-    _print_pictures(_open_gallery().search(" ".join(words), limit), as_json=as_json)
+    text = " ".join(words)
+    _print_pictures(_open_gallery().search(text, limit), as_json=as_json, otherwise=f"no picture has the words: {text}")
 
 
 @gallery.command()
@@ -103,6 +123,24 @@ def restore(wanted: tuple[str, ...]) -> None:
     """Restore pictures from the trash."""
     for each in wanted:
         click.echo(_open_gallery().restore(each).path)
+
+
+@gallery.command()
+@options.as_json
+def trash(as_json: bool) -> None:
+    """List the pictures in the trash, newest first."""
+    _print_pictures(_open_gallery().trashed(), as_json=as_json, otherwise="the trash is empty")
+
+
+@gallery.command()
+@options.yes
+def empty(yes: bool) -> None:
+    """Delete the pictures in the trash for ever."""
+    opened = _open_gallery()
+    count = len(opened.trashed())
+    options.confirm(count, f"{count} pictures", "audio-to-image gallery empty --yes", yes=yes)
+    opened.empty_trash()
+    click.echo(f"{count} pictures deleted")
 
 
 @gallery.command()

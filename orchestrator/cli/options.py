@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from orchestrator.choices import Hearing, PaintEngine, Painting, choices
+from orchestrator.errors import Misuse
 from orchestrator.settings import Settings, kinds
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
@@ -66,3 +68,13 @@ output = _combine(
 keep_audio = setting("keep_audio")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 timings = click.option("--timings", is_flag=True, help="Print the time each stage took.")
+yes = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def confirm(count: int, what: str, command: str, *, yes: bool) -> None:
+    """Ask before something is deleted; without a terminal, `command` must be used, which does not ask."""
+    if not count or yes:
+        return
+    if not sys.stdin.isatty():
+        raise Misuse(f"this deletes {what}", command)
+    click.confirm(f"Delete {what}?", abort=True, err=True)

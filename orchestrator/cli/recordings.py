@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import click
 from orchestrator import recordings as kept
 from orchestrator import settings
 from orchestrator.cli import line, options
-from orchestrator.errors import Misuse
 
 wanted = click.argument("wanted", metavar="ID")
 
@@ -82,13 +80,10 @@ def remove(wanted: tuple[str, ...]) -> None:
 
 
 @recordings.command()
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@options.yes
 def empty(yes: bool) -> None:
     """Delete all recordings."""
     found = kept.present(_folder())
-    if found and not yes:
-        if not sys.stdin.isatty():
-            raise Misuse(f"this deletes {len(found)} recordings", "audio-to-image recordings empty --yes")
-        click.confirm(f"Delete {len(found)} recordings?", abort=True, err=True)
+    options.confirm(len(found), f"{len(found)} recordings", "audio-to-image recordings empty --yes", yes=yes)
     kept.remove(found)
     click.echo(f"{len(found)} recordings deleted")

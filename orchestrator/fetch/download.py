@@ -45,18 +45,18 @@ def download(wanted: Wanted, target: Path) -> Generator[Event, None, File]:
         if arrived:
             yield wanted.progress(arrived.size)
             return arrived
-        _delete(target)
+        files.delete(target)
     part = target.with_name(target.name + files.PART)
     resumed = part.exists()
     if not resumed:
         _take_cached(wanted, part)
     yield from _fill(wanted, part)
     if resumed and not matching_file(part, wanted):  # the earlier run fetched another file: start again
-        _delete(part)
+        files.delete(part)
         yield from _fill(wanted, part)
     arrived = matching_file(part, wanted)
     if not arrived:
-        _delete(part)
+        files.delete(part)
         raise HubError(
             f"{wanted.remote.path} from {wanted.repository} does not match its checksum",
             "try later, or another network",
@@ -133,13 +133,6 @@ def _take_cached(wanted: Wanted, part: Path) -> None:
         shutil.copyfile(cached, part)
     except OSError as error:
         raise files.not_written(part, error) from error
-
-
-def _delete(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise files.not_written(path, error) from error
 
 
 def sha1(path: Path, prefix: bytes = b"") -> str:

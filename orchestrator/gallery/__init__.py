@@ -148,6 +148,15 @@ class Gallery:
             rows.add(path.name, recipe)
         return _kept(self.folder / path.name, recipe)
 
+    def trashed(self) -> tuple[Kept, ...]:
+        """List the pictures in the trash, newest first."""
+        return tuple(_kept(path, recipe) for path, recipe in on_disk.pictures(self.trash))[::-1]
+
+    def empty_trash(self) -> None:
+        """Delete the pictures in the trash."""
+        for kept in self.trashed():
+            files.delete(kept.path)
+
     def export(self, wanted: Iterable[str], folder: Path, *, bare: bool = False) -> Iterator[Path]:
         """Copy pictures under readable names; bare copies have no recipe, so none of the words spoken."""
         for kept in [self.show(each) for each in wanted]:
