@@ -90,9 +90,14 @@ def has_ended(pid: int, seconds: float = 60.0) -> bool:
     return False
 
 
+def reached(mark: Path) -> int:
+    """Return the last number that the engine wrote; it may be writing at this moment."""
+    return int((mark.read_text() if mark.exists() else "") or -1)
+
+
 def wait_for(mark: Path, number: int) -> None:
     end = time.monotonic() + 100
-    while not mark.exists() or not mark.read_text() or int(mark.read_text()) < number:
+    while reached(mark) < number:
         assert time.monotonic() < end
         time.sleep(0.01)
 
