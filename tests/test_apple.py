@@ -105,8 +105,10 @@ def test_stopping_the_iteration_ends_the_program(
     monkeypatch.setenv("PLAYED", 'echo $$ >"${0%/*}/pid"; exec sleep 3600')
     stream = painter.paint(WORDS)
     assert isinstance(next(stream), Decision)
-    assert isinstance(next(stream), Painted)
-    pid = int((tmp_path / "pid").read_text())
+    written = tmp_path / "pid"
+    while not (written.exists() and written.read_text().strip()):  # the program may be slow to start
+        assert isinstance(next(stream), Painted)
+    pid = int(written.read_text())
     stream.close()  # type: ignore[attr-defined]
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
