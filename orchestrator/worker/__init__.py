@@ -42,7 +42,7 @@ class RemoteEngine(Generic[Facts]):
         self._socket = socket
         self._peer: Child | Served | None = None
         self._facts: tuple[Facts] | None = None  # once loaded
-        self._failure: AudioToImageError | None = None  # not raised yet
+        self._failure: AudioToImageError | None = None  # of loading, or without a call
         self._call: Call[Any] | None = None
         self._numbers = 0  # of the last call sent
         self._working = 0  # the call that the engine has not ended yet
@@ -56,7 +56,7 @@ class RemoteEngine(Generic[Facts]):
         """Return whether the engine has loaded, without waiting; raise if it failed to, or has died since."""
         self.collect()
         if self._failure:
-            raise self._take_failure()
+            raise self._failure
         return self._facts is not None
 
     @property
@@ -65,22 +65,24 @@ class RemoteEngine(Generic[Facts]):
         return self.loaded and not self._working
 
     def start(self) -> None:
-        """Connect to the engine, or start its process, and have it load, without waiting."""
+        """Connect to the engine, or start its process, and have it load, without waiting; also after a failure."""
         self.collect()
-        if isinstance(self._failure, Died):
-            self._failure = None
-        if self.alive or self._failure:
+        if self.alive:
             return
         self.unload()
+        self._failure = None
         self._peer = connect(self._socket, self.opening.role) or Child(self.opening.role)
         self._send(self.opening)
 
     def load(self) -> Facts:
         """Wait until the engine has loaded, and return its facts."""
-        self.start()
+        self.collect()
+        if not self._failure or isinstance(self._failure, Died):
+            self.start()
         while self._facts is None:
             if self._failure:
-                raise self._take_failure()
+                failure, self._failure = self._failure, None  # the next call tries again
+                raise failure
             self.wait()
         return self._facts[0]
 
@@ -164,7 +166,3 @@ class RemoteEngine(Generic[Facts]):
             return False
         call.take(Answer(number=call.number, error=error))
         return True
-
-    def _take_failure(self) -> AudioToImageError:
-        failure, self._failure = self._failure, None
-        return failure or AudioToImageError("the engine failed", "audio-to-image doctor")
